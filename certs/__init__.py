@@ -1,0 +1,1 @@
+"""Keys and certificates, pure: time is an argument and nothing is read or written."""

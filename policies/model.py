@@ -1,0 +1,148 @@
+"""The words every policy and the gate share: Request, Violation, Policy, Rule, Action.
+
+Owns no decision and knows no HTTP, clock, client or configuration file.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+
+class Action(enum.Enum):
+    """What follows from a violation; Deny, Warn and Audit as in ValidatingAdmissionPolicy.
+
+    ``Mutate`` is the only working action of a policy that changes objects; ``Off`` disables any.
+    """
+
+    DENY = "Deny"
+    WARN = "Warn"
+    AUDIT = "Audit"
+    MUTATE = "Mutate"
+    OFF = "Off"
+
+    @property
+    def strength(self) -> int:
+        """Deny 3, Warn 2, Audit 1, Off 0; Mutate counts as 1 (on)."""
+        return _STRENGTH[self]
+
+
+_STRENGTH = {Action.DENY: 3, Action.WARN: 2, Action.AUDIT: 1, Action.MUTATE: 1, Action.OFF: 0}
+
+CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
+WRITES = frozenset({CREATE, UPDATE})
+
+
+class Rule(NamedTuple):
+    """Which requests a policy judges: an API group, ``resource`` or ``resource/subresource``.
+
+    Versions are not part of it: the API server converts equivalent ones (matchPolicy Equivalent).
+    """
+
+    group: str
+    resource: str
+    operations: frozenset[str] = WRITES
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who asks, as the API server authenticated them (userInfo of an AdmissionReview)."""
+
+    username: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}
+
+
+class ClusterFacts(msgspec.Struct, frozen=True):
+    """What is known of the cluster at the moment of judging. Empty offline: nothing is known.
+
+    providers: prefixes of the nodes' ``spec.providerID`` (``aws``, ``gce``, ``azure`` ...).
+    nodeAddresses: the nodes' InternalIP and ExternalIP, canonical text.
+    """
+
+    providers: frozenset[str] = frozenset()
+    nodeAddresses: frozenset[str] = frozenset()
+
+
+NOTHING_KNOWN = ClusterFacts()
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One admission request without its objects: those are handed to the policy as its subject.
+
+    namespace: "" for cluster-scoped objects; for a Namespace its own name ("" with generateName).
+    """
+
+    operation: str
+    group: str
+    resource: str
+    subresource: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    user: User = User()
+    cluster: ClusterFacts = NOTHING_KNOWN
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One reason against an object.
+
+    field: path as Kubernetes writes it (``spec.ports[0].nodePort``).
+    message: what must hold, a clause that follows the path (``must not be set``).
+    fix: what to do next, an imperative sentence without the final stop.
+    keys: what identifies this violation on the old object, independent of list positions; it is
+        an old one only if the old object had *all* of them. Empty: the field path.
+    at_most: the strongest action this violation may have, whatever the policy's action is.
+    """
+
+    field: str
+    message: str
+    fix: str
+    keys: tuple[str, ...] = ()
+    at_most: Action | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return self.keys or (self.field,)
+
+
+class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For a policy without parameters."""
+
+
+S = TypeVar("S")
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy(Generic[S, P]):
+    """One rule of the gate: a constant named POLICY in a module of its own.
+
+    ``validate(subject, request, params)`` yields violations and never changes its subject.
+    ``mutate(subject, request, params)`` edits its subject, a private copy, in place; lists may
+    only be appended to, because the subject holds no more than the fields that policies read.
+    ``title`` states what must hold, ``why`` and ``fix`` are what ``netreeve explain`` prints.
+    A policy with ``mutate`` has the action Mutate or Off, never Deny, Warn or Audit.
+    """
+
+    id: str
+    title: str
+    why: str
+    fix: str
+    rules: tuple[Rule, ...]
+    standard: Action
+    strict: Action
+    params: type[P]
+    strict_params: Mapping[str, Any] = field(default_factory=dict)
+    validate: Callable[[S, Request, P], Iterable[Violation]] | None = None
+    mutate: Callable[[S, Request, P], None] | None = None
+
+    def action(self, profile: str) -> Action:
+        """The action of this policy in profile ``audit``, ``standard`` or ``strict``."""
+        if profile == "audit":
+            return Action.OFF if self.mutate else Action.AUDIT
+        return self.strict if profile == "strict" else self.standard

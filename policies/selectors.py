@@ -1,0 +1,37 @@
+"""Label selectors with the semantics of the API server (metav1.LabelSelector)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+
+class LabelSelectorRequirement(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """NotIn and DoesNotExist also match labels without the key, as in Kubernetes."""
+        value = labels.get(self.key)
+        if self.operator == "In":
+            return value is not None and value in self.values
+        if self.operator == "NotIn":
+            return value is None or value not in self.values
+        return (value is not None) == (self.operator == "Exists")
+
+
+class LabelSelector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An empty selector matches everything."""
+
+    matchLabels: dict[str, str] = {}
+    matchExpressions: tuple[LabelSelectorRequirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return all(labels.get(key) == value for key, value in self.matchLabels.items()) and all(
+            requirement.matches(labels) for requirement in self.matchExpressions
+        )

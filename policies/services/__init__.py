@@ -1,0 +1,1 @@
+"""Policies on Services and on what stands behind them."""

@@ -1,0 +1,1 @@
+"""The program: server, controller, audit and command line."""

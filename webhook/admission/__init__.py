@@ -1,0 +1,1 @@
+"""The gate: wire format, which policies judge, the verdict and its words."""

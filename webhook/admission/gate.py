@@ -1,0 +1,215 @@
+"""The gate: which policies speak to a request, what the ratchet forgives, and the Verdict.
+
+The same function answers admission, audit and command line. Knows no HTTP, no clock and no
+configuration file: it is built from a Ruleset and asked with a Review.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from policies.model import (
+    DELETE,
+    NOTHING_KNOWN,
+    UPDATE,
+    Action,
+    ClusterFacts,
+    Policy,
+    Request,
+    Violation,
+)
+from webhook.admission.patch import diff
+from webhook.admission.plan import Lane, Ruleset, Setting, Step, lanes
+from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
+
+Body = bytes | msgspec.Raw
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
+
+
+class Cluster(Protocol):
+    """What the gate asks of a live cluster: snapshots from caches, never a request."""
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
+        """The labels of a namespace; None when they are not known."""
+
+    def facts(self) -> ClusterFacts:
+        """Providers and node addresses as far as known."""
+
+
+class Offline:
+    """No cluster: nothing is known."""
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
+        return None
+
+    def facts(self) -> ClusterFacts:
+        return NOTHING_KNOWN
+
+
+class Review(msgspec.Struct, frozen=True):
+    """A Request with its objects as JSON; old is None except on UPDATE and DELETE."""
+
+    request: Request
+    object: Body | None = None
+    old: Body | None = None
+
+
+class Gate:
+    """Judges reviews by a fixed ruleset. Has no state; safe to share and to swap."""
+
+    def __init__(self, ruleset: Ruleset, cluster: Cluster | None = None) -> None:
+        self._lanes = lanes(ruleset)
+        self._excluded = ruleset.excluded_namespaces
+        self._cluster = cluster or Offline()
+
+    def validate(self, review: Review) -> Verdict:
+        """Every finding on the object; what the old object already violated is only warned of."""
+        request = review.request
+        lane = self._lane(request)
+        if lane is None or not lane.validating:
+            return ALLOWED
+        errors: list[Exception] = []
+        body = review.old if request.operation == DELETE else review.object
+        findings = self._judge(lane, request, body, errors)
+        if not findings:
+            return ALLOWED
+        if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
+            findings = _ratchet(findings, self._judge(lane, request, review.old, []))
+        return Verdict(in_order(findings), (), tuple(errors))
+
+    def mutate(self, review: Review) -> Verdict:
+        """The patch that the mutating policies want; an object they cannot read is denied."""
+        request = review.request
+        lane = self._lane(request)
+        if lane is None or not lane.mutating:
+            return ALLOWED
+        try:
+            before, after = _decode(lane, review.object), _decode(lane, review.object)
+        except UNREADABLE as error:
+            return Verdict((Finding(MALFORMED, Action.DENY, _malformed(error)),))
+        subjects = lane.resource.subjects(after)
+        for step in lane.mutating:
+            for setting in self._settings(step, request, before)[:1]:
+                try:
+                    _mutate(step.policy, setting, subjects, request)
+                except Exception as error:  # rule 1: a policy that raises is no allow
+                    finding = Finding(step.policy.id, Action.DENY, _failed(error))
+                    return Verdict((finding,), (), (error,))
+        return Verdict((), tuple(diff(before, after))) if before != after else ALLOWED
+
+    def _lane(self, request: Request) -> Lane | None:
+        if request.namespace in self._excluded:
+            return None
+        resource = request.resource
+        if request.subresource:
+            resource = f"{resource}/{request.subresource}"
+        return self._lanes.get((request.operation, request.group, resource))
+
+    def _judge(
+        self, lane: Lane, request: Request, body: Body | None, errors: list[Exception]
+    ) -> list[Finding]:
+        try:
+            view = _decode(lane, body)
+            subjects = lane.resource.subjects(view)
+        except UNREADABLE as error:
+            action = _strongest(lane.validating)
+            return [Finding(MALFORMED, action, _malformed(error))] if action else []
+        findings: list[Finding] = []
+        for step in lane.validating:
+            for setting in self._settings(step, request, view):
+                if setting.action is not Action.OFF:
+                    findings += _apply(step.policy, setting, subjects, request, errors)
+        return findings
+
+    def _settings(self, step: Step, request: Request, view: Any) -> tuple[Setting, ...]:
+        if not step.overrides:
+            return (step.setting,)
+        if request.resource == "namespaces":  # as the API server matches a namespaceSelector
+            return step.settings((view.metadata and view.metadata.labels) or {})
+        return step.settings(self._cluster.namespace_labels(request.namespace))
+
+
+def _decode(lane: Lane, body: Body | None) -> Any:
+    if body is None:
+        raise msgspec.ValidationError("Expected `object`, got `null`")
+    view = lane.resource.decode(body)
+    if view is None:
+        raise msgspec.ValidationError("Expected `object`, got `null`")
+    return view
+
+
+def _apply(
+    policy: Policy[Any, Any],
+    setting: Setting,
+    subjects: tuple[Any, ...],
+    request: Request,
+    errors: list[Exception],
+) -> list[Finding]:
+    assert policy.validate is not None  # plan.lanes put it among the validating
+    findings: list[Finding] = []
+    try:
+        for subject in subjects:
+            found = policy.validate(subject, request, setting.params)
+            findings += [Finding(policy.id, _limited(setting.action, one), one) for one in found]
+    except Exception as error:  # rule 1: a policy that raises has found a violation
+        errors.append(error)
+        findings.append(Finding(policy.id, setting.action, _failed(error)))
+    return findings
+
+
+def _mutate(
+    policy: Policy[Any, Any], setting: Setting, subjects: tuple[Any, ...], request: Request
+) -> None:
+    assert policy.mutate is not None  # plan.lanes put it among the mutating
+    if setting.action is not Action.OFF:
+        for subject in subjects:
+            policy.mutate(subject, request, setting.params)
+
+
+def _limited(action: Action, violation: Violation) -> Action:
+    limit = violation.at_most
+    return limit if limit and limit.strength < action.strength else action
+
+
+def _ratchet(findings: list[Finding], old: list[Finding]) -> list[Finding]:
+    """Deny becomes Warn where the old object had every key of the violation already."""
+    known = {(f.policy, key) for f in old for key in f.violation.identity}
+    return [
+        Finding(f.policy, Action.WARN, f.violation, preexisting=True)
+        if f.action is Action.DENY and all((f.policy, key) in known for key in f.violation.identity)
+        else f
+        for f in findings
+    ]
+
+
+def _strongest(steps: tuple[Step, ...]) -> Action | None:
+    actions = [
+        setting.action
+        for step in steps
+        for setting in (step.setting, *(setting for _, setting in step.overrides))
+    ]
+    strongest = max(actions, key=lambda action: action.strength)
+    return strongest if strongest is not Action.OFF else None
+
+
+def _malformed(error: Exception) -> Violation:
+    what, _, path = str(error).partition(" - at `$")
+    return Violation(
+        path.rstrip("`").lstrip(".") or "object",
+        f"must be readable: {what}" if what else "must not be nested this deep",
+        "correct the value; the API server would refuse it too",
+        keys=("malformed",),
+    )
+
+
+def _failed(error: Exception) -> Violation:
+    return Violation(
+        "object",
+        f"could not be judged: the policy failed with {type(error).__name__}",
+        "report this with the object; an administrator can switch the policy off meanwhile",
+        keys=("failed",),
+    )

@@ -1,0 +1,77 @@
+"""What people read: the denial, the warnings and the audit annotations of a Verdict.
+
+Limits of the API server (endpoints/filters/warning.go, admission/attributes.go): warnings of at
+most 120 characters on one line, 4096 in total; annotation keys without a slash.
+"""
+
+from __future__ import annotations
+
+from policies.model import Action, Request
+from webhook.admission.verdict import Finding, Verdict
+
+WARNING_LENGTH = 120
+MOST_WARNINGS = 20
+MOST_DENIALS = 50
+ANNOTATION_LENGTH = 2048
+
+
+def denial(request: Request, verdict: Verdict) -> str:
+    """Every violation that denies, one a line: id, field, what must hold, what to do next."""
+    denied = verdict.under(Action.DENY)
+    lines = [f"{_count(len(denied))} in {_object(request)}"]
+    lines += [f"- {_line(finding)}; {finding.violation.fix}" for finding in denied[:MOST_DENIALS]]
+    if len(denied) > MOST_DENIALS:
+        lines.append(f"- and {len(denied) - MOST_DENIALS} more")
+    lines.append(f"More: netreeve explain {denied[0].policy}")
+    return "\n".join(lines)
+
+
+def warnings(verdict: Verdict) -> list[str]:
+    """One line for every violation that warns."""
+    warned = verdict.under(Action.WARN)
+    lines = [_shorten(_warning(finding), WARNING_LENGTH) for finding in warned[:MOST_WARNINGS]]
+    if len(warned) > MOST_WARNINGS:
+        lines.append(f"netreeve: and {len(warned) - MOST_WARNINGS} more warnings")
+    return lines
+
+
+def audit_annotations(verdict: Verdict) -> dict[str, str]:
+    """``deny``, ``warn`` and ``audit``: the violations under each action, in the audit log."""
+    return {
+        action.value.lower(): _shorten("; ".join(map(_line, found)), ANNOTATION_LENGTH)
+        for action in (Action.DENY, Action.WARN, Action.AUDIT)
+        if (found := verdict.under(action))
+    }
+
+
+def _object(request: Request) -> str:
+    kind = request.kind or request.resource
+    name = request.name or "(name not yet generated)"
+    if request.namespace and request.resource != "namespaces":
+        return f"{kind} {request.namespace}/{name}"
+    return f"{kind} {name}"
+
+
+def _count(number: int) -> str:
+    return "1 violation" if number == 1 else f"{number} violations"
+
+
+def _line(finding: Finding) -> str:
+    violation = finding.violation
+    return _one_line(f"{finding.policy}: {violation.field}: {violation.message}")
+
+
+def _warning(finding: Finding) -> str:
+    if finding.preexisting:
+        return f"{_line(finding)} (already so before this update)"
+    return f"{_line(finding)}; {finding.violation.fix}"
+
+
+def _one_line(text: str) -> str:
+    """Names and values are the user's: no line breaks or control characters reach a terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _shorten(text: str, length: int) -> str:
+    text = _one_line(text)
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,105 @@
+"""Which policies judge which requests, with which action and parameters: fixed at start.
+
+Turns a Ruleset, the resolved part of a configuration, into look-up tables so that a request
+costs one look-up. Knows no objects and no wire format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.model import Action, Policy, Rule
+from policies.resources import BUILT_IN, Resource, by_resource, custom
+from policies.selectors import LabelSelector
+from policies.workloads import WORKLOADS, CustomWorkload
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one policy is applied: its action and its parameters."""
+
+    action: Action
+    params: Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """A policy with its setting, and the settings of namespaces that a selector picks."""
+
+    policy: Policy[Any, Any]
+    setting: Setting
+    overrides: tuple[tuple[LabelSelector, Setting], ...] = ()
+
+    def settings(self, labels: Mapping[str, str] | None) -> tuple[Setting, ...]:
+        """The setting for a namespace with these labels: the first override that matches wins.
+
+        With unknown labels (None) any of them may hold, so all are returned: the caller takes
+        the worst outcome, and nothing is admitted because a cache was empty.
+        """
+        if not self.overrides:
+            return (self.setting,)
+        if labels is None:
+            return (self.setting, *(setting for _, setting in self.overrides))
+        for selector, setting in self.overrides:
+            if selector.matches(labels):
+                return (setting,)
+        return (self.setting,)
+
+    @property
+    def enabled(self) -> bool:
+        return any(
+            setting.action is not Action.OFF
+            for setting in (self.setting, *(setting for _, setting in self.overrides))
+        )
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """A configuration as the gate needs it: every policy with its setting, nothing optional.
+
+    workloads: custom kinds, judged by every policy that judges all built-in workloads.
+    """
+
+    steps: tuple[Step, ...]
+    workloads: tuple[CustomWorkload, ...] = ()
+    excluded_namespaces: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What happens to one kind of request: how to read the object and who judges it."""
+
+    resource: Resource
+    validating: tuple[Step, ...]
+    mutating: tuple[Step, ...]
+
+
+Key = tuple[str, str, str]
+"""(operation, group, ``resource`` or ``resource/subresource``)"""
+
+
+def lanes(ruleset: Ruleset) -> dict[Key, Lane]:
+    """The look-up table from a request to its Lane."""
+    resources = by_resource((*BUILT_IN, *map(custom, ruleset.workloads)))
+    steps: dict[Key, list[Step]] = {}
+    for step in ruleset.steps:
+        if step.enabled:
+            for rule in _rules(step.policy, ruleset.workloads):
+                for operation in rule.operations:
+                    steps.setdefault((operation, rule.group, rule.resource), []).append(step)
+    return {
+        key: Lane(
+            resources[key[1], key[2].partition("/")[0]],
+            tuple(step for step in chosen if step.policy.validate),
+            tuple(step for step in chosen if step.policy.mutate),
+        )
+        for key, chosen in steps.items()
+    }
+
+
+def _rules(policy: Policy[Any, Any], workloads: Iterable[CustomWorkload]) -> Iterable[Rule]:
+    yield from policy.rules
+    if set(WORKLOADS) <= set(policy.rules):
+        yield from (Rule(workload.group, workload.resource) for workload in workloads)

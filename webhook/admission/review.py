@@ -1,0 +1,176 @@
+"""The wire format: AdmissionReview bytes -> Review, Verdict -> response bytes.
+
+Source of the rules: kubernetes/apiserver VerifyAdmissionResponse and dispatcher. Owns the limits
+on texts; knows neither HTTP nor policies.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+import msgspec
+
+from policies.model import NOTHING_KNOWN, ClusterFacts, Request, User
+from webhook.admission import messages
+from webhook.admission.gate import Review
+from webhook.admission.verdict import Verdict
+
+API_VERSION = "admission.k8s.io/v1"
+_BETA = "admission.k8s.io/v1beta1"
+
+
+class InvalidReviewError(Exception):
+    """The bytes are no AdmissionReview of version v1.
+
+    uid: of the request where it could be read, so that it can be denied; else "", and only an
+    HTTP error can answer.
+    """
+
+    def __init__(self, message: str, uid: str = "", api_version: str = API_VERSION) -> None:
+        super().__init__(message)
+        self.uid = uid
+        self.api_version = api_version
+
+
+_ABSENT = msgspec.Raw()
+
+
+class GroupVersionKind(msgspec.Struct):
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+
+
+class GroupVersionResource(msgspec.Struct):
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+
+
+class UserInfo(msgspec.Struct):
+    username: str | None = None
+    uid: str | None = None
+    groups: tuple[str, ...] | None = None
+    extra: dict[str, tuple[str, ...] | None] | None = None
+
+
+class AdmissionRequest(msgspec.Struct):
+    uid: str
+    operation: str
+    resource: GroupVersionResource
+    kind: GroupVersionKind | None = None
+    subResource: str | None = None
+    name: str | None = None
+    namespace: str | None = None
+    userInfo: UserInfo | None = None
+    object: msgspec.Raw = _ABSENT
+    oldObject: msgspec.Raw = _ABSENT
+    dryRun: bool | None = None
+
+
+class AdmissionReview(msgspec.Struct):
+    apiVersion: str
+    kind: str
+    request: AdmissionRequest
+
+
+_decode = msgspec.json.Decoder(AdmissionReview).decode
+_encode = msgspec.json.Encoder().encode
+
+_UID = re.compile(rb'"request"\s*:\s*\{\s*"uid"\s*:\s*"([0-9A-Za-z_.:-]{1,128})"')
+_VERSION = re.compile(rb'"apiVersion"\s*:\s*"admission\.k8s\.io/v1beta1"')
+
+
+def decode(body: bytes) -> AdmissionRequest:
+    """The request of an AdmissionReview. Raises InvalidReviewError, with the uid if it has one."""
+    try:
+        review = _decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise _invalid(body, error) from None
+    request = review.request
+    if review.apiVersion != API_VERSION or review.kind != "AdmissionReview":
+        version = _BETA if review.apiVersion == _BETA else API_VERSION
+        raise InvalidReviewError(
+            f"must be an AdmissionReview of {API_VERSION}", uid=request.uid, api_version=version
+        )
+    if not request.uid:
+        raise InvalidReviewError("request.uid must not be empty")
+    return request
+
+
+def _invalid(body: bytes, error: Exception) -> InvalidReviewError:
+    """An answer needs the uid; the API server writes it first, so it is in the head of the body."""
+    head = body[:1024]
+    found = _UID.search(head)
+    reason = str(error) if isinstance(error, msgspec.DecodeError) else "nested too deep"
+    return InvalidReviewError(
+        f"no AdmissionReview could be read: {reason}",
+        uid=found[1].decode() if found else "",
+        api_version=_BETA if _VERSION.search(head) else API_VERSION,
+    )
+
+
+def to_review(asked: AdmissionRequest, cluster: ClusterFacts = NOTHING_KNOWN) -> Review:
+    """The gate's words for a decoded request."""
+    resource, user = asked.resource, asked.userInfo
+    return Review(
+        Request(
+            operation=asked.operation,
+            group=resource.group,
+            resource=resource.resource,
+            subresource=asked.subResource or "",
+            kind=asked.kind.kind if asked.kind else "",
+            namespace=asked.namespace or "",
+            name=asked.name or "",
+            user=_user(user) if user else User(),
+            cluster=cluster,
+        ),
+        _present(asked.object),
+        _present(asked.oldObject),
+    )
+
+
+def _user(info: UserInfo) -> User:
+    extra = {key: values or () for key, values in (info.extra or {}).items()}
+    return User(info.username or "", info.uid or "", info.groups or (), extra)
+
+
+def _present(raw: msgspec.Raw) -> msgspec.Raw | None:
+    return None if len(raw) == 0 or (len(raw) == 4 and bytes(raw) == b"null") else raw
+
+
+def encode(uid: str, request: Request, verdict: Verdict) -> bytes:
+    """The AdmissionReview that answers ``uid``; deterministic for equal verdicts."""
+    if not verdict.findings and not verdict.patch:
+        return b"%s%s%s" % (_ALLOW_HEAD, _encode(uid), _ALLOW_TAIL)
+    response: dict[str, Any] = {"uid": uid, "allowed": verdict.allowed}
+    if not verdict.allowed:
+        response["status"] = _forbidden(messages.denial(request, verdict))
+    elif verdict.patch:
+        response["patchType"] = "JSONPatch"
+        response["patch"] = base64.b64encode(_encode(verdict.patch)).decode()
+    if warnings := messages.warnings(verdict):
+        response["warnings"] = warnings
+    if annotations := messages.audit_annotations(verdict):
+        response["auditAnnotations"] = annotations
+    return _answer(response, API_VERSION)
+
+
+def encode_refusal(refused: InvalidReviewError) -> bytes:
+    """The denial of a review that could not be read but whose uid is known."""
+    response = {"uid": refused.uid, "allowed": False, "status": _forbidden(f"netreeve: {refused}")}
+    return _answer(response, refused.api_version)
+
+
+_ALLOW_HEAD = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":'
+_ALLOW_TAIL = b',"allowed":true}}'
+
+
+def _forbidden(message: str) -> dict[str, Any]:
+    return {"code": 403, "reason": "Forbidden", "message": message}
+
+
+def _answer(response: dict[str, Any], api_version: str) -> bytes:
+    return _encode({"apiVersion": api_version, "kind": "AdmissionReview", "response": response})

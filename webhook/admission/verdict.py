@@ -1,0 +1,59 @@
+"""What the gate found and decided: Finding and Verdict, with no wire format in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from policies.model import Action, Violation
+
+MALFORMED = "malformed"
+"""Stands where a policy id would when the object could not be read at all."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One violation under the action it was given.
+
+    preexisting: the object already violated the policy like this before the update, so what
+        would be Deny has become Warn.
+    """
+
+    policy: str
+    action: Action
+    violation: Violation
+    preexisting: bool = False
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The answer to one request.
+
+    findings: sorted by policy id and field path. patch: RFC 6902 operations, () for no change.
+    errors: exceptions that policies raised; each has a finding too, these are for the log.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    patch: tuple[dict[str, Any], ...] = ()
+    errors: tuple[Exception, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return not any(finding.action is Action.DENY for finding in self.findings)
+
+    def under(self, action: Action) -> tuple[Finding, ...]:
+        """The findings with this action."""
+        return tuple(finding for finding in self.findings if finding.action is action)
+
+
+ALLOWED = Verdict()
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Sorted, so that the same object always gets the same text; the strongest of equals wins."""
+    best: dict[tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        key = (finding.policy, finding.violation.field, finding.violation.message)
+        if key not in best or finding.action.strength > best[key].action.strength:
+            best[key] = finding
+    return tuple(best[key] for key in sorted(best))
