@@ -1,0 +1,300 @@
+"""A control plane as one object: start it, talk to it, hurt it, and it is gone afterwards.
+
+Owns the folder, the processes and the credentials of one etcd, one kube-apiserver and, where
+asked for, one kube-controller-manager and one kube-scheduler. There are no kubelets: a pod is
+bound to a node at most, and a bound pod only goes when it is deleted with a grace period of 0.
+Knows nothing of pytest, and keeps nothing at module level.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kubernetes.client import ApiClient, CoreV1Api
+from kubernetes.dynamic import DynamicClient
+
+from tests.controlplane import build, flags, nodes
+from tests.controlplane.certs import Authority, signing_key
+from tests.controlplane.clients import Credentials, probe
+from tests.controlplane.flags import (
+    APISERVER,
+    CONTROLLER_MANAGER,
+    ETCD,
+    KUBECTL,
+    SCHEDULER,
+)
+from tests.controlplane.process import Port, Process, Spawner
+from tests.controlplane.wait import wait_for
+
+ADMIN = "kubernetes-admin"
+# Bound to cluster-admin in the API server itself, so it works before RBAC has any objects.
+ADMIN_GROUP = "system:masters"
+
+START_TIMEOUT = 60.0
+KUBECTL_TIMEOUT = 60.0
+
+
+class ControlPlane:
+    """Use as a context manager: running inside the block, ended and removed after it.
+
+    `binaries` maps program names to files, by default whatever `build.ensure()` finds or builds.
+    `folder` receives logs, certificates and kubeconfigs and then stays; without it they are in a
+    temporary folder. `service_account_admission` is on when there is a controller manager to
+    make the default ServiceAccounts, since without those no pod could be created. Component
+    flags come after ours, so they win.
+    """
+
+    def __init__(
+        self,
+        *,
+        controller_manager: bool = False,
+        scheduler: bool = False,
+        service_account_admission: bool | None = None,
+        etcd_flags: Sequence[str] = (),
+        apiserver_flags: Sequence[str] = (),
+        controller_manager_flags: Sequence[str] = (),
+        scheduler_flags: Sequence[str] = (),
+        binaries: Mapping[str, Path] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._wanted = [
+            name
+            for name, wanted in ((CONTROLLER_MANAGER, controller_manager), (SCHEDULER, scheduler))
+            if wanted
+        ]
+        self._service_account_admission = (
+            controller_manager if service_account_admission is None else service_account_admission
+        )
+        self._extra = {
+            ETCD: etcd_flags,
+            APISERVER: apiserver_flags,
+            CONTROLLER_MANAGER: controller_manager_flags,
+            SCHEDULER: scheduler_flags,
+        }
+        self._binaries = binaries
+        self._wanted_folder = folder
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._set_up(stack)
+            self._launch(ETCD)
+            self._launch(APISERVER)
+            self._launch(*self._wanted)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        """Where the API server listens; stays the same over a restart."""
+        return self._layout.api_url
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority of the API server's certificate."""
+        return self._layout.authority.cert
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of an administrator, whom nothing but admission can refuse."""
+        return self.kubeconfig_for(ADMIN, (ADMIN_GROUP,))
+
+    def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
+        """A kubeconfig with a client certificate for `user`; it grants nothing by itself."""
+        return self._credentials.kubeconfig(user, groups)
+
+    def api_client(self, user: str = ADMIN, groups: Sequence[str] | None = None) -> ApiClient:
+        """A client of its own, by default the administrator's; closed with the control plane."""
+        if groups is None:
+            groups = (ADMIN_GROUP,) if user == ADMIN else ()
+        return self._credentials.api_client(user, groups)
+
+    def dynamic(self, user: str = ADMIN, groups: Sequence[str] | None = None) -> DynamicClient:
+        """A client for objects as dictionaries, of every kind that is served at this moment."""
+        # The library's own cache is one file per server URL in the system's temporary folder,
+        # and our ports come again.
+        cache = tempfile.mktemp(prefix="discovery-", suffix=".json", dir=self.folder)
+        client = self.api_client(user, groups)
+        return DynamicClient(client, cache_file=cache)  # type: ignore[no-untyped-call]
+
+    def kubectl(
+        self,
+        *args: str | Path,
+        stdin: str | None = None,
+        kubeconfig: Path | None = None,
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl, by default as the administrator.
+
+        Raises CalledProcessError, with what kubectl said as a note, unless `check` is off.
+        """
+        result = subprocess.run(
+            [self._programs[KUBECTL], *args],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=KUBECTL_TIMEOUT,
+            check=False,
+            # A home of its own: no kuberc and no discovery cache of whoever runs the tests.
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": str(self.folder / "home"),
+                "KUBECONFIG": str(kubeconfig or self.kubeconfig),
+            },
+        )
+        if check and result.returncode:
+            error = subprocess.CalledProcessError(
+                result.returncode, ["kubectl", *args], result.stdout, result.stderr
+            )
+            error.add_note(result.stderr.strip())
+            raise error
+        return result
+
+    def audit_events(self, start: int = 0) -> Iterator[dict[str, Any]]:
+        """Every audit event, oldest first, from byte `start` of the log on.
+
+        An event is written when its request is complete, which may be just after the client
+        has the answer: poll with `wait_for`.
+        """
+        with self._layout.audit_log.open("rb") as log:
+            log.seek(start)
+            for line in log:
+                # The last line may be half written.
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    def audit_position(self) -> int:
+        """The present end of the audit log, to read on from there."""
+        return self._layout.audit_log.stat().st_size
+
+    def log(self, name: str) -> Path:
+        """What a component wrote, by program name; all its starts in one file."""
+        return self._processes[name].log
+
+    def add_node(self, name: str, **labels: str) -> None:
+        """Create a Node that pods can be scheduled to; it has no kubelet behind it."""
+        api = CoreV1Api(self.api_client())
+        api.create_node(nodes.node(name, labels))
+        api.patch_node_status(name, nodes.ready())
+        api.patch_node(name, nodes.untainted())
+
+    def start_apiserver(self) -> None:
+        """Start the API server on its port, and wait until it is ready."""
+        self._launch(APISERVER)
+
+    def stop_apiserver(self) -> None:
+        """End the API server; its port refuses connections until it is started again."""
+        # It stops listening at once, but waits 10 s for the watches of the controllers to end.
+        self._processes[APISERVER].stop(grace=1.0)
+
+    def restart_apiserver(self) -> None:
+        """End the API server and start it again: same port, same keys, same objects."""
+        self.stop_apiserver()
+        self.start_apiserver()
+
+    def start_controller_manager(self) -> None:
+        """Start the controllers, and wait until they are healthy."""
+        self._launch(CONTROLLER_MANAGER)
+
+    def stop_controller_manager(self) -> None:
+        """End the controllers; nothing makes pods, endpoints or ServiceAccounts any more."""
+        self._processes[CONTROLLER_MANAGER].stop()
+
+    def start_scheduler(self) -> None:
+        """Start the scheduler, and wait until it is healthy."""
+        self._launch(SCHEDULER)
+
+    def stop_scheduler(self) -> None:
+        """End the scheduler; new pods stay pending."""
+        self._processes[SCHEDULER].stop()
+
+    def _set_up(self, stack: ExitStack) -> None:
+        """Everything that has to exist before the first process; `stack` takes it away again."""
+        self._programs = build.ensure() if self._binaries is None else self._binaries
+        self.folder = self._wanted_folder or _temporary_folder(stack)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        certificates = self.folder / "certificates"
+        authority = Authority(certificates)
+        self._layout = self._lay_out(stack, authority)
+        stack.callback(shutil.rmtree, self._layout.etcd_data, ignore_errors=True)
+        self._credentials = Credentials(certificates, authority, self._layout.api_url)
+        stack.callback(self._credentials.close)
+        self._tls = self._credentials.tls(ADMIN, (ADMIN_GROUP,))
+        self._spawner = Spawner()
+        stack.callback(self._spawner.close)
+        self._processes = self._prepare()
+        stack.callback(self._stop_all)
+
+    def _lay_out(self, stack: ExitStack, authority: Authority) -> flags.Layout:
+        ports = [stack.enter_context(closing(Port(flags.HOST))).number for _ in range(4)]
+        return flags.Layout(
+            self.folder,
+            authority.pair,
+            authority.server("kube-apiserver", flags.API_NAMES),
+            authority.client(flags.FRONT_PROXY, flags.FRONT_PROXY),
+            signing_key(self.folder / "certificates" / "service-accounts.key"),
+            *ports,
+        )
+
+    def _prepare(self) -> dict[str, Process]:
+        manager = self._credentials.kubeconfig("system:kube-controller-manager")
+        scheduler = self._credentials.kubeconfig("system:kube-scheduler")
+        arguments = {
+            ETCD: flags.etcd(self._layout),
+            APISERVER: flags.apiserver(self._layout, self._service_account_admission),
+            CONTROLLER_MANAGER: flags.controller_manager(self._layout, manager),
+            SCHEDULER: flags.scheduler(self._layout, scheduler),
+        }
+        return {
+            name: Process(
+                name,
+                (self._programs[name], *ours, *self._extra[name]),
+                self.folder / f"{name}.log",
+            )
+            for name, ours in arguments.items()
+        }
+
+    def _launch(self, *names: str) -> None:
+        """Start components side by side, and wait until all of them are ready."""
+        for name in names:
+            self._processes[name].start(self._spawner)
+        for name in names:
+            wait_for(partial(self._ready, name), START_TIMEOUT, f"{name} to be ready")
+
+    def _ready(self, name: str) -> bool:
+        for process in self._processes.values():
+            process.check()
+        answer = probe(self._layout.health_urls()[name], self._tls)
+        if name == CONTROLLER_MANAGER:
+            # It is healthy before it has made its controllers, and ends when it cannot; only
+            # after that it lists them.
+            return answer is not None and "serviceaccount-controller ok" in answer
+        return answer is not None
+
+    def _stop_all(self) -> None:
+        """Clients before servers, so that nobody spends the end on retries."""
+        for names in ((SCHEDULER, CONTROLLER_MANAGER), (APISERVER,), (ETCD,)):
+            for name in names:
+                self._processes[name].terminate()
+            for name in names:
+                self._processes[name].stop()
+
+
+def _temporary_folder(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="control-plane-")))
