@@ -1,0 +1,64 @@
+# Everything a developer types. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := deploy/requirements.txt tests/requirements.txt
+READY := $(VENV)/.installed
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit("Netreeve needs Python 3.11 or newer; this is %d.%d. Try make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt -r tests/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: install
+install: $(READY) ## Create .venv with the locked dependencies and the netreeve command
+
+.PHONY: demo
+demo: $(READY) ## Judge the sample manifests of deploy/examples over TLS and print the verdicts
+	@$(BIN)/python deploy/demo.py
+
+.PHONY: control-plane
+control-plane: $(READY) ## Build (once) or find etcd, kube-apiserver and friends for the tests
+	@$(BIN)/python -m tests.controlplane.build
+
+.PHONY: test
+test: $(READY) control-plane ## Every test, against a real control plane
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## Format, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: lint ## The linters and the tests that need no control plane, in under a minute
+	$(BIN)/python -m pytest -q -m 'not cluster and not slow' $(ARGS)
+
+.PHONY: format
+format: $(READY) ## Format the code and apply the safe fixes of the linter
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(READY) ## Requests per second and latency beside a bare handler and a Go webhook
+	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: lock
+lock: $(READY) ## Write the hashed requirement files anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade pyproject.toml -o deploy/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --group dev -c deploy/requirements.txt -o tests/requirements.txt
+
+.PHONY: clean
+clean: ## Remove .venv and everything that was built here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
