@@ -173,7 +173,7 @@ def _link_flags() -> list[str]:
 
 def kubernetes_version() -> str:
     """Like `v1.36.3`, as go.mod pins it."""
-    match = re.search(r"k8s\.io/kubernetes (v\d+\.\d+\.\d+)$", GO_MOD.read_text(), re.MULTILINE)
+    match = re.search(r"\bk8s\.io/kubernetes (v\d+\.\d+\.\d+)\b", GO_MOD.read_text())
     if match is None:
         raise BuildError(f"{GO_MOD} pins no k8s.io/kubernetes")
     return match[1]
