@@ -18,11 +18,14 @@ ANNOTATION_LENGTH = 2048
 def denial(request: Request, verdict: Verdict) -> str:
     """Every violation that denies, one a line: id, field, what must hold, what to do next."""
     denied = verdict.under(Action.DENY)
-    lines = [f"{_count(len(denied))} in {_object(request)}"]
-    lines += [f"- {_line(finding)}; {finding.violation.fix}" for finding in denied[:MOST_DENIALS]]
+    lines = [_one_line(f"{_count(len(denied))} in {_object(request)}")]
+    lines += [
+        _one_line(f"- {_line(finding)}; {finding.violation.fix}")
+        for finding in denied[:MOST_DENIALS]
+    ]
     if len(denied) > MOST_DENIALS:
         lines.append(f"- and {len(denied) - MOST_DENIALS} more")
-    lines.append(f"More: netreeve explain {denied[0].policy}")
+    lines.append(_one_line(f"More: netreeve explain {denied[0].policy}"))
     return "\n".join(lines)
 
 
@@ -58,7 +61,7 @@ def _count(number: int) -> str:
 
 def _line(finding: Finding) -> str:
     violation = finding.violation
-    return _one_line(f"{finding.policy}: {violation.field}: {violation.message}")
+    return f"{finding.policy}: {violation.field}: {violation.message}"
 
 
 def _warning(finding: Finding) -> str:
