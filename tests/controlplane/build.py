@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ PACKAGES: Mapping[str, str] = {
 # A cold build takes minutes: whoever waits should see that it goes on.
 REPORT_SECONDS = 15.0
 OUTPUT_LINES = 30
+SCRATCH = ".building-"
 
 Report = Callable[[str], None]
 
@@ -87,7 +89,7 @@ def _given(report: Report) -> dict[str, Path]:
     return found
 
 
-def _one_folder(programs: Mapping[str, Path]) -> Path:
+def one_folder(programs: Mapping[str, Path]) -> Path:
     """The folder that holds all programs; of links, where they come from different ones."""
     parents = sorted({str(path.parent) for path in programs.values()})
     if len(parents) == 1:
@@ -116,10 +118,13 @@ def _cached(names: list[str], report: Report) -> dict[str, Path]:
 
 
 def _build(names: list[str], folder: Path, report: Report) -> None:
+    """Build into `folder`, whose lock the caller holds."""
     go = toolchain.find_go(GO_MOD, cache_folder(), report)
     report(f"building {', '.join(names)} into {folder} with {go}; cold, this takes minutes")
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as scratch:
+    for killed in folder.glob(f"{SCRATCH}*"):
+        shutil.rmtree(killed)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
         for name in names:
             built = Path(scratch) / name
             _build_one(go, name, built, report)
@@ -209,7 +214,7 @@ def main() -> None:
     arguments = parser.parse_args()
     programs = ensure()
     if arguments.print:
-        print(_one_folder(programs))
+        print(one_folder(programs))
         return
     for name, path in programs.items():
         print(f"{name}\t{path}")

@@ -5,8 +5,10 @@ Owns every credential file of one control plane and every client it handed out.
 
 import hashlib
 import json
+import os
 import re
 import ssl
+import subprocess
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from kubernetes.client import ApiClient, Configuration
 from tests.controlplane.certs import Authority, Pair
 
 PROBE_TIMEOUT = 5.0
+KUBECTL_TIMEOUT = 60.0
 
 
 class Credentials:
@@ -83,6 +86,42 @@ class Credentials:
             "contexts": [{"name": user, "context": {"cluster": "control-plane", "user": user}}],
             "current-context": user,
         }
+
+
+def kubectl(
+    program: Path,
+    args: Sequence[str | Path],
+    *,
+    stdin: str | None,
+    kubeconfig: Path,
+    home: Path,
+    check: bool,
+) -> subprocess.CompletedProcess[str]:
+    """Run kubectl as the user of `kubeconfig`, with nothing of our environment but PATH.
+
+    Raises CalledProcessError, with what kubectl said as a note, unless `check` is off.
+    """
+    result = subprocess.run(
+        [program, *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=KUBECTL_TIMEOUT,
+        check=False,
+        env={
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(home),
+            "KUBECONFIG": str(kubeconfig),
+        },
+    )
+    if check and result.returncode:
+        command = ["kubectl", *args]
+        error = subprocess.CalledProcessError(
+            result.returncode, command, result.stdout, result.stderr
+        )
+        error.add_note(result.stderr.strip())
+        raise error
+    return result
 
 
 def probe(url: str, tls: ssl.SSLContext | None = None) -> str | None:

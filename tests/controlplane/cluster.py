@@ -7,7 +7,6 @@ Knows nothing of pytest, and keeps nothing at module level.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any, Self
 from kubernetes.client import ApiClient, CoreV1Api
 from kubernetes.dynamic import DynamicClient
 
-from tests.controlplane import build, flags, nodes
+from tests.controlplane import build, clients, flags, nodes
 from tests.controlplane.certs import Authority, signing_key
 from tests.controlplane.clients import Credentials, probe
 from tests.controlplane.flags import (
@@ -39,7 +38,8 @@ ADMIN = "kubernetes-admin"
 ADMIN_GROUP = "system:masters"
 
 START_TIMEOUT = 60.0
-KUBECTL_TIMEOUT = 60.0
+# The API server stops listening at once, and then waits 10 s for the watches of others to end.
+GRACE = {ETCD: 10.0, APISERVER: 1.0, CONTROLLER_MANAGER: 10.0, SCHEDULER: 10.0}
 
 
 class ControlPlane:
@@ -140,31 +140,16 @@ class ControlPlane:
         kubeconfig: Path | None = None,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl, by default as the administrator.
-
-        Raises CalledProcessError, with what kubectl said as a note, unless `check` is off.
-        """
-        result = subprocess.run(
-            [self._programs[KUBECTL], *args],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=KUBECTL_TIMEOUT,
-            check=False,
-            # A home of its own: no kuberc and no discovery cache of whoever runs the tests.
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "HOME": str(self.folder / "home"),
-                "KUBECONFIG": str(kubeconfig or self.kubeconfig),
-            },
+        """Run kubectl, by default as the administrator; errors as `clients.kubectl`."""
+        return clients.kubectl(
+            self._programs[KUBECTL],
+            args,
+            stdin=stdin,
+            kubeconfig=kubeconfig or self.kubeconfig,
+            # Of its own: no kuberc and no discovery cache of whoever runs the tests.
+            home=self.folder / "home",
+            check=check,
         )
-        if check and result.returncode:
-            error = subprocess.CalledProcessError(
-                result.returncode, ["kubectl", *args], result.stdout, result.stderr
-            )
-            error.add_note(result.stderr.strip())
-            raise error
-        return result
 
     def audit_events(self, start: int = 0) -> Iterator[dict[str, Any]]:
         """Every audit event, oldest first, from byte `start` of the log on.
@@ -200,8 +185,7 @@ class ControlPlane:
 
     def stop_apiserver(self) -> None:
         """End the API server; its port refuses connections until it is started again."""
-        # It stops listening at once, but waits 10 s for the watches of the controllers to end.
-        self._processes[APISERVER].stop(grace=1.0)
+        self._processes[APISERVER].stop(GRACE[APISERVER])
 
     def restart_apiserver(self) -> None:
         """End the API server and start it again: same port, same keys, same objects."""
@@ -214,7 +198,7 @@ class ControlPlane:
 
     def stop_controller_manager(self) -> None:
         """End the controllers; nothing makes pods, endpoints or ServiceAccounts any more."""
-        self._processes[CONTROLLER_MANAGER].stop()
+        self._processes[CONTROLLER_MANAGER].stop(GRACE[CONTROLLER_MANAGER])
 
     def start_scheduler(self) -> None:
         """Start the scheduler, and wait until it is healthy."""
@@ -222,7 +206,7 @@ class ControlPlane:
 
     def stop_scheduler(self) -> None:
         """End the scheduler; new pods stay pending."""
-        self._processes[SCHEDULER].stop()
+        self._processes[SCHEDULER].stop(GRACE[SCHEDULER])
 
     def _set_up(self, stack: ExitStack) -> None:
         """Everything that has to exist before the first process; `stack` takes it away again."""
@@ -293,7 +277,7 @@ class ControlPlane:
             for name in names:
                 self._processes[name].terminate()
             for name in names:
-                self._processes[name].stop()
+                self._processes[name].stop(GRACE[name])
 
 
 def _temporary_folder(stack: ExitStack) -> Path:

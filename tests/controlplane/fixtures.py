@@ -6,6 +6,7 @@ importing them into two conftest files that do not see each other makes two.
 
 import uuid
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from kubernetes.client import CoreV1Api, V1Namespace, V1ObjectMeta
@@ -23,9 +24,9 @@ def control_plane(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:
     """All four servers and one schedulable node; logs stay in pytest's temporary folder."""
-    capture = request.config.pluginmanager.getplugin("capturemanager")
     # A cold build takes minutes, and should not look like a test that hangs.
-    with capture.global_and_fixture_disabled():
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
         binaries = build.ensure()
     folder = tmp_path_factory.mktemp("control-plane")
     with ControlPlane(

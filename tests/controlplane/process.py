@@ -74,7 +74,7 @@ class Process:
         if self._process is not None and self.running:
             self._process.terminate()
 
-    def stop(self, grace: float = 10.0) -> None:
+    def stop(self, grace: float) -> None:
         """Ask it to end, wait `grace` seconds, then end its whole group. Safe to repeat."""
         process, self._process = self._process, None
         if process is None:

