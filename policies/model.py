@@ -75,6 +75,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One admission request without its objects: those are handed to the policy as its subject.
 
     namespace: "" for cluster-scoped objects; for a Namespace its own name ("" with generateName).
+    namespaceLabels: of the namespace the object is in; None where they are not known, and for a
+        Namespace, which carries its own.
     """
 
     operation: str
@@ -84,6 +86,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     namespace: str = ""
     name: str = ""
+    namespaceLabels: Mapping[str, str] | None = None
     user: User = User()
     cluster: ClusterFacts = NOTHING_KNOWN
 

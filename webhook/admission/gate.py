@@ -72,6 +72,7 @@ class Gate:
         lane = self._lane(request)
         if lane is None or not lane.validating:
             return ALLOWED
+        request = self._placed(request)
         errors: list[Exception] = []
         body = review.old if request.operation == DELETE else review.object
         findings = self._judge(lane, request, body, errors)
@@ -91,6 +92,7 @@ class Gate:
             before, after = _decode(lane, review.object), _decode(lane, review.object)
         except UNREADABLE as error:
             return Verdict((Finding(MALFORMED, Action.DENY, _malformed(error)),))
+        request = self._placed(request)
         subjects = lane.resource.subjects(after)
         for step in lane.mutating:
             for setting in self._settings(step, request, before)[:1]:
@@ -108,6 +110,15 @@ class Gate:
         if request.subresource:
             resource = f"{resource}/{request.subresource}"
         return self._lanes.get((request.operation, request.group, resource))
+
+    def _placed(self, request: Request) -> Request:
+        """The request with the labels of its namespace, where they are known."""
+        if not request.namespace or request.resource == "namespaces":
+            return request
+        labels = self._cluster.namespace_labels(request.namespace)
+        if labels is None:
+            return request
+        return msgspec.structs.replace(request, namespaceLabels=labels)
 
     def _judge(
         self, lane: Lane, request: Request, body: Body | None, errors: list[Exception]
@@ -130,7 +141,7 @@ class Gate:
             return (step.setting,)
         if request.resource == "namespaces":  # as the API server matches a namespaceSelector
             return step.settings((view.metadata and view.metadata.labels) or {})
-        return step.settings(self._cluster.namespace_labels(request.namespace))
+        return step.settings(request.namespaceLabels)
 
 
 def _decode(lane: Lane, body: Body | None) -> Any:
