@@ -1,0 +1,119 @@
+"""From a GateConfig to the Ruleset of the gate: actions and parameters of every policy.
+
+Order of precedence: defaults of the policy, its profile, ``policies``, the override.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies import catalogue
+from policies.model import Action, Policy
+from policies.resources import BUILT_IN
+from policies.selectors import LabelSelector
+from policies.workloads import CustomWorkload
+from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.config.convert import BROKEN, Converter, either, suggestion
+from webhook.config.positions import key_path
+from webhook.config.schema import ALWAYS_EXCLUDED, GateConfig, PolicyConfig
+
+MESH_POLICY = "mesh-injection"
+"""The policy whose parameters are the section ``mesh`` of the configuration."""
+
+AnyPolicy = Policy[Any, Any]
+_UNCHANGED = PolicyConfig()
+
+
+def actions(policy: AnyPolicy) -> tuple[Action, ...]:
+    """The actions a policy can have: one that changes objects can only do so or not."""
+    if policy.mutate:
+        return (Action.MUTATE, Action.OFF)
+    return (Action.DENY, Action.WARN, Action.AUDIT, Action.OFF)
+
+
+def resolve(config: GateConfig, converter: Converter) -> Ruleset:
+    """The Ruleset; what is wrong goes to ``converter.problems`` and makes the result useless."""
+    known = {policy.id: policy for policy in catalogue()}
+    _check_policies(config.policies, known, "policies", converter)
+    for at, override in enumerate(config.overrides):
+        _check_policies(override.policies, known, f"overrides[{at}].policies", converter)
+    if config.mesh is not None and config.policies.get(MESH_POLICY, _UNCHANGED).params:
+        converter.problem(f"policies.{MESH_POLICY}.params", "must be given as `mesh` only")
+    _check_workloads(config.workloads, converter)
+    return Ruleset(
+        tuple(_step(policy, config, converter) for policy in known.values()),
+        config.workloads,
+        ALWAYS_EXCLUDED | set(config.excludedNamespaces),
+    )
+
+
+def _step(policy: AnyPolicy, config: GateConfig, converter: Converter) -> Step:
+    given, path = _given(policy, config)
+    params = {**(policy.strict_params if config.profile == "strict" else {}), **given}
+    action = _action(policy, config)
+    setting = Setting(action, _params(policy, params, path, converter))
+    overrides: list[tuple[LabelSelector, Setting]] = []
+    for at, override in enumerate(config.overrides):
+        other = override.policies.get(policy.id)
+        if other is not None and setting.params is not BROKEN:
+            path = f"overrides[{at}].policies.{policy.id}.params"
+            changed = _params(policy, params | other.params, path, converter)
+            overrides.append((override.namespaceSelector, Setting(other.action or action, changed)))
+    return Step(policy, setting, tuple(overrides))
+
+
+def _given(policy: AnyPolicy, config: GateConfig) -> tuple[dict[str, Any], str]:
+    """The parameters in the file and the path to them."""
+    if policy.id == MESH_POLICY and config.mesh is not None:
+        return config.mesh, "mesh"
+    return _of(config.policies, policy).params, f"policies.{policy.id}.params"
+
+
+def _action(policy: AnyPolicy, config: GateConfig) -> Action:
+    chosen = _of(config.policies, policy)
+    if chosen.action is not None:
+        return chosen.action
+    if policy.id == MESH_POLICY and not config.mesh and not chosen.params:
+        return Action.OFF  # there is no mesh to join
+    return policy.action(config.profile)
+
+
+def _of(policies: Mapping[str, PolicyConfig], policy: AnyPolicy) -> PolicyConfig:
+    return policies.get(policy.id, _UNCHANGED)
+
+
+def _params(policy: AnyPolicy, values: dict[str, Any], path: str, converter: Converter) -> Any:
+    before = len(converter.problems)
+    found = converter.convert(values, policy.params, path)
+    return found if len(converter.problems) == before else BROKEN
+
+
+def _check_policies(
+    policies: Mapping[str, PolicyConfig],
+    known: Mapping[str, AnyPolicy],
+    path: str,
+    converter: Converter,
+) -> None:
+    for name, chosen in policies.items():
+        at = key_path(path, name)
+        if name not in known:
+            converter.problem(at, f"is no policy{suggestion(name, known)}")
+        elif chosen.action is not None and chosen.action not in actions(known[name]):
+            what = "changes objects" if known[name].mutate else "judges objects"
+            choices = either([one.value for one in actions(known[name])])
+            converter.problem(f"{at}.action", f"must be {choices}: this policy {what}")
+
+
+_BUILT_IN = frozenset((one.group, one.resource) for one in BUILT_IN)
+
+
+def _check_workloads(workloads: tuple[CustomWorkload, ...], converter: Converter) -> None:
+    seen: set[tuple[str, str]] = set()
+    for at, workload in enumerate(workloads):
+        key = (workload.group, workload.resource)
+        if key in _BUILT_IN:
+            converter.problem(f"workloads[{at}]", "is built in and must not be configured")
+        elif key in seen:
+            converter.problem(f"workloads[{at}]", "is configured twice")
+        seen.add(key)

@@ -1,0 +1,66 @@
+"""GateConfig: the configuration file as it is written, before it meets the policies.
+
+Says what each field means and nothing about how it is read (`load`) or applied (`resolve`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from policies.model import Action
+from policies.selectors import LabelSelector
+from policies.workloads import CustomWorkload
+
+API_VERSION = "netreeve.io/v1alpha1"
+KIND = "GateConfig"
+ALWAYS_EXCLUDED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+
+Profile = Literal["audit", "standard", "strict"]
+NamespaceName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+
+
+class PolicyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What differs from the profile for one policy.
+
+    action: Deny, Warn, Audit or Off; of a policy that changes objects Mutate or Off.
+    params: parameters of the policy; those left out keep their defaults.
+    """
+
+    action: Action | None = None
+    params: dict[str, Any] = {}
+
+
+class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Policies that differ in some namespaces; of several overrides the first that matches wins.
+
+    namespaceSelector: on the labels of the namespace.
+    policies: by policy id.
+    """
+
+    namespaceSelector: LabelSelector
+    policies: dict[str, PolicyConfig] = {}
+
+
+class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The configuration of the gate.
+
+    profile: the set of actions to start from.
+    policies: what differs from the profile, by policy id.
+    overrides: what differs in namespaces with certain labels.
+    mesh: the service mesh to put namespaces into; parameters of the policy mesh-injection, which
+        is off without.
+    excludedNamespaces: never judged, in addition to kube-system, kube-public, kube-node-lease.
+    workloads: custom kinds that hold pod templates, judged like a Deployment.
+    """
+
+    apiVersion: Literal["netreeve.io/v1alpha1"] = "netreeve.io/v1alpha1"
+    kind: Literal["GateConfig"] = "GateConfig"
+    profile: Profile = "standard"
+    policies: dict[str, PolicyConfig] = {}
+    overrides: tuple[Override, ...] = ()
+    mesh: dict[str, Any] | None = None
+    excludedNamespaces: tuple[NamespaceName, ...] = ()
+    workloads: tuple[CustomWorkload, ...] = ()
