@@ -68,8 +68,8 @@ def _pod_joins(pod: PodView, request: Request, params: Params) -> bool:
     return (
         not pod.spec.hostNetwork
         and not _runs_to_completion(pod)
-        and not _is_mirror(pod)
-        and not any(one.container.name in MESHES.never.proxies for one in pod.containers)
+        and not pod.is_mirror
+        and not any(one.name in MESHES.never.proxies for one in pod.containers)
         and not mentions_a_mesh(pod.metadata.labels, pod.metadata.annotations, labels)
         and _selected(request.namespace, labels or {}, params)
     )
@@ -88,11 +88,6 @@ def _selected(name: str, labels: Mapping[str, str], params: Params) -> bool:
 def _runs_to_completion(pod: PodView) -> bool:
     """A proxy that does not end keeps the pod of a Job from ever being complete."""
     return any(owner.kind == "Job" for owner in pod.metadata.ownerReferences or ())
-
-
-def _is_mirror(pod: PodView) -> bool:
-    """The kubelet's picture of a static pod: changing it changes nothing that runs."""
-    return "kubernetes.io/config.mirror" in (pod.metadata.annotations or {})
 
 
 def _switch_on(meta: ObjectMeta, kind: Kind, params: Params) -> None:
