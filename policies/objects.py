@@ -162,6 +162,7 @@ class Container(View):
 
     name: str | None = None
     image: str | None = None
+    command: list[str] | None = None
     ports: list[ContainerPort] | None = None
     livenessProbe: Handler | None = None
     readinessProbe: Handler | None = None

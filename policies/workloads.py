@@ -6,8 +6,8 @@ configured by path; see `CustomWorkload`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -26,49 +26,66 @@ from policies.objects import (
 )
 
 
-class PlacedContainer(NamedTuple):
-    """A container and its field path, such as ``spec.initContainers[0]``."""
-
-    path: str
-    container: Container
-
-
 class PodView:
     """A pod, or the template of one, as the policies on pods see it.
 
     path: of the pod spec inside the object (``spec.template.spec``), so messages point there.
+    key: tells this pod from the others of its object, for Violation.keys; the path, with names
+        in place of list positions where a custom kind holds several templates.
     metadata: of the pod or its template, not of the object that holds the template.
     is_pod: a Pod itself and not a template.
+    containers: init, main and ephemeral ones in this order; sidecars are init containers.
     """
 
-    __slots__ = ("_containers", "is_pod", "metadata", "path", "spec")
+    __slots__ = ("containers", "is_pod", "key", "metadata", "path", "spec")
 
     def __init__(
-        self, path: str, metadata: ObjectMeta | None, spec: PodSpec, *, is_pod: bool = False
+        self,
+        path: str,
+        metadata: ObjectMeta | None,
+        spec: PodSpec,
+        *,
+        is_pod: bool = False,
+        key: str | None = None,
     ) -> None:
         self.path = path
+        self.key = path if key is None else key
         self.metadata = metadata or ObjectMeta()
         self.spec = spec
         self.is_pod = is_pod
-        self._containers: list[PlacedContainer] | None = None
+        self.containers: list[Container] = (
+            (spec.initContainers or []) + (spec.containers or []) + (spec.ephemeralContainers or [])
+        )
+
+    # Policies ask for a container's text only when something is found: most pods are clean.
+
+    def field_of(self, index: int) -> str:
+        """The field path of ``containers[index]``: ``spec.initContainers[0]``."""
+        name, position = self._list_of(index)
+        return f"{self.path}.{name}[{position}]"
+
+    def key_of(self, index: int) -> str:
+        """``containers[index]`` for Violation.keys: ``spec.initContainers[wait-for-db]``.
+
+        By name, which is unique in a pod; a container that is renamed or moved is another one.
+        """
+        return f"{self.key}.{self._list_of(index)[0]}[{self.containers[index].name}]"
+
+    def _list_of(self, index: int) -> tuple[str, int]:
+        for name in ("initContainers", "containers", "ephemeralContainers"):
+            length = len(getattr(self.spec, name) or ())
+            if index < length:
+                return name, index
+            index -= length
+        raise IndexError(index)
 
     @property
-    def containers(self) -> list[PlacedContainer]:
-        """Init, main and ephemeral containers in this order; sidecars are init containers."""
-        if self._containers is None:
-            spec, path = self.spec, self.path
-            self._containers = [
-                PlacedContainer(f"{path}.{name}[{index}]", container)
-                for name, containers in (
-                    ("initContainers", spec.initContainers),
-                    ("containers", spec.containers),
-                    ("ephemeralContainers", spec.ephemeralContainers),
-                )
-                if containers
-                for index, container in enumerate(containers)
-            ]
-        return self._containers
+    def is_mirror(self) -> bool:
+        """The kubelet's picture of a static pod: to change it changes nothing that runs."""
+        return "kubernetes.io/config.mirror" in (self.metadata.annotations or {})
 
+
+T = TypeVar("T")
 
 PODS = Rule("", "pods", WRITES)
 EPHEMERAL_CONTAINERS = Rule("", "pods/ephemeralcontainers", frozenset({UPDATE}))
@@ -115,6 +132,10 @@ def _template(obj: Object) -> tuple[str, PodTemplateSpec | None]:
     raise TypeError(f"{type(obj).__name__} has no pod template")
 
 
+_STEP = r"[^.\[\]]+(\[\*\])?"
+TemplatePath = Annotated[str, msgspec.Meta(pattern=rf"^{_STEP}(\.{_STEP})*$")]
+
+
 class CustomWorkload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A custom resource with pod templates.
 
@@ -126,41 +147,68 @@ class CustomWorkload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str
     resource: str
     kind: str
-    path: str
+    path: TemplatePath
 
     def reader(self) -> Callable[[Any], tuple[PodView, ...]]:
         """A function from the object, decoded without a type, to its pods.
 
-        It raises msgspec.ValidationError where a template is not shaped like one.
+        A template that is absent or null has no pod. The function raises
+        msgspec.ValidationError, with the path inside the object, where one is not shaped like
+        a template.
         """
-        steps = self.path.split(".")
+        steps = tuple(self.path.split("."))
 
         def read(obj: Any) -> tuple[PodView, ...]:
             return tuple(
-                PodView(f"{path}.spec", template.metadata, template.spec)
-                for path, value in _walk(obj, steps, "")
-                if (template := msgspec.convert(value, PodTemplateSpec)).spec is not None
+                PodView(f"{path}.spec", template.metadata, template.spec, key=f"{key}.spec")
+                for path, key, value in _walk(obj, steps, "", "")
+                if (template := _as_template(value, path)).spec is not None
             )
 
         return read
 
 
-def _walk(node: Any, steps: Sequence[str], path: str) -> Iterator[tuple[str, Any]]:
-    """Every non-null value at ``steps`` below ``node``; an absent field has none."""
+def _walk(node: Any, steps: tuple[str, ...], path: str, key: str) -> Iterator[tuple[str, str, Any]]:
+    """Every non-null value at ``steps`` below ``node`` with its path and its key."""
     if node is None:
         return
     if not steps:
-        yield path, node
+        yield path, key, node
         return
-    step, rest = steps[0], steps[1:]
-    name = step.removesuffix("[*]")
-    if not isinstance(node, dict):
-        raise msgspec.ValidationError(f"Expected `object` - at `$.{path}`")
-    child, path = node.get(name), f"{path}.{name}".lstrip(".")
-    if name == step or child is None:
-        yield from _walk(child, rest, path)
+    name = steps[0].removesuffix("[*]")
+    child = _expect(dict, node, path).get(name)
+    path, key = f"{path}.{name}".lstrip("."), f"{key}.{name}".lstrip(".")
+    if name == steps[0] or child is None:
+        yield from _walk(child, steps[1:], path, key)
         return
-    if not isinstance(child, list):
-        raise msgspec.ValidationError(f"Expected `array` - at `$.{path}`")
-    for index, element in enumerate(child):
-        yield from _walk(element, rest, f"{path}[{index}]")
+    for index, label in enumerate(_labels(_expect(list, child, path))):
+        yield from _walk(child[index], steps[1:], f"{path}[{index}]", f"{key}[{label}]")
+
+
+def _labels(elements: list[Any]) -> list[Any]:
+    """What tells list elements apart: their names where each has one of its own, else positions.
+
+    Names of which two are alike would let a second template pass for the first.
+    """
+    names = [one.get("name") if isinstance(one, dict) else None for one in elements]
+    if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
+        return names
+    return list(range(len(elements)))
+
+
+_JSON = {dict: "object", list: "array", str: "str", bool: "bool", int: "int", float: "float"}
+
+
+def _expect(kind: type[T], value: Any, path: str) -> T:
+    if isinstance(value, kind):
+        return value
+    got = _JSON[type(value)]
+    raise msgspec.ValidationError(f"Expected `{_JSON[kind]}`, got `{got}` - at `$.{path}`")
+
+
+def _as_template(value: Any, path: str) -> PodTemplateSpec:
+    try:
+        return msgspec.convert(value, PodTemplateSpec)
+    except msgspec.ValidationError as error:
+        what, _, below = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{what} - at `$.{path}{below.rstrip('`')}`") from None

@@ -17,6 +17,7 @@ def validate(pod: PodView, request: Request, params: NoParams) -> Iterator[Viola
             f"{pod.path}.hostNetwork",
             "must not be true",
             "remove it and reach the pod through a Service",
+            keys=(f"{pod.key}.hostNetwork",),
         )
 
 

@@ -1,0 +1,98 @@
+"""host-port: a host port is an opening on the node that no Service and few policies know of.
+
+Field: hostPort of every port of init (sidecars are among them) and main containers. Allowed:
+absent, 0, a port of the parameter allowedPorts. Not judged on pods with hostNetwork: there the
+API server itself fills in hostPort (on Pods, since 1.28 no longer in templates), and host-network
+reports the pod.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+
+from policies.model import Action, Policy, Request, Violation
+from policies.objects import ContainerPort
+from policies.workloads import WORKLOADS, PodView
+
+PortNumber = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which host ports may be used.
+
+    allowedPorts: host ports that any pod may open, of every protocol and on every address.
+    allowLoopback: whether host ports on a loopback address of the node (hostIP 127.0.0.1, ::1)
+        may be used; they can still be reached by every process of the node and every pod with
+        hostNetwork.
+    """
+
+    allowedPorts: frozenset[PortNumber] = frozenset()
+    allowLoopback: bool = False
+
+
+def validate(pod: PodView, request: Request, params: Params) -> Iterator[Violation]:
+    if pod.spec.hostNetwork:
+        return
+    for index, container in enumerate(pod.containers):
+        for position, port in enumerate(container.ports or ()):
+            if port.hostPort and port.hostPort not in params.allowedPorts:
+                loopback = _is_loopback(port.hostIP)
+                if not (loopback and params.allowLoopback):
+                    field = f"{pod.field_of(index)}.ports[{position}].hostPort"
+                    yield _violation(pod, port, field, loopback=loopback)
+
+
+def _violation(pod: PodView, port: ContainerPort, field: str, *, loopback: bool) -> Violation:
+    number = f"{port.protocol or 'TCP'} port {port.hostPort}"
+    if loopback:
+        scope = f"the node's loopback address {port.hostIP}: less exposed, but open to the node"
+    else:
+        scope = f"the node's address {port.hostIP}" if port.hostIP else "every address of the node"
+    # An opening of the node, whichever container stands behind it. On loopback it is part of the
+    # same opening on any other address, so that narrowing it down adds nothing.
+    opening = f"{pod.key}: {number}"
+    return Violation(
+        field,
+        f"must not be set: opens {number} on {scope}",
+        "remove it and reach the pod through a Service",
+        keys=(opening,) if loopback else (opening, f"{opening} on {port.hostIP or 'any'}"),
+    )
+
+
+def _is_loopback(address: str | None) -> bool:
+    if not address:
+        return False
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
+
+
+POLICY = Policy(
+    id="host-port",
+    title="Pods open no ports on the node",
+    why=(
+        "A host port makes the pod reachable on the node's own addresses, past Services, "
+        "LoadBalancers and their source ranges. With the usual CNI plugins the node forwards it "
+        "by destination NAT, so that a NetworkPolicy may see the node instead of the client. It "
+        "also takes the port of the whole node: two such pods never share one. A hostIP on "
+        "loopback lowers the risk and does not remove it: every process of the node and every pod "
+        "with hostNetwork can still connect."
+    ),
+    fix=(
+        "Remove hostPort and expose the pod through a Service. Where a node port is the point, as "
+        "for an ingress controller without a load balancer, an administrator can allow the port "
+        "(allowedPorts) or exempt the workload."
+    ),
+    rules=WORKLOADS,
+    standard=Action.DENY,
+    strict=Action.DENY,
+    params=Params,
+    validate=validate,
+)
