@@ -36,11 +36,11 @@ class Authority:
         folder.mkdir(parents=True, exist_ok=True)
         self._key = _new_key()
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "control-plane-ca")])
-        builder = _builder(name, name, self._key).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
-        )
-        self._cert = builder.add_extension(_ca_usage(), critical=True).sign(
-            self._key, hashes.SHA256()
+        self._cert = (
+            _builder(name, name, self._key, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_ca_usage(), critical=True)
+            .sign(self._key, hashes.SHA256())
         )
         self.pair = self._write("ca", self._key, self._cert)
 
@@ -69,7 +69,7 @@ class Authority:
         alternative_names: x509.SubjectAlternativeName | None = None,
     ) -> Pair:
         key = _new_key()
-        builder = _builder(subject, self._cert.subject, key).add_extension(
+        builder = _builder(subject, self._cert.subject, key, self._key).add_extension(
             x509.ExtendedKeyUsage([usage]), critical=False
         )
         if alternative_names is not None:
@@ -106,8 +106,13 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
+    """What every certificate has; Python 3.13 refuses those without the key identifiers."""
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -117,6 +122,8 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATE)
         .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(authority, critical=False)
     )
 
 

@@ -19,7 +19,7 @@ SERVICE_ADDRESSES = ("10.96.0.1", "fd00:96::1")
 POD_RANGES = ("10.244.0.0/16", "fd00:244::/56")
 # Where the `kubernetes` endpoints point. Loopback is refused there, and no address of this
 # machine should appear, so it is one kept for documentation (RFC 5737).
-ADVERTISED = "192.0.2.1"
+ADVERTISED = "203.0.113.1"
 # The defaults protect a shared API server, and cost seconds at the start of the controllers.
 UNTHROTTLED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 API_NAMES = (
