@@ -1,0 +1,245 @@
+"""Reads the cases of tests/cases and asks the policy, the gate and the program about each.
+
+tests/README.md has the format. Owns no expectation: those are in the cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from policies import catalogue
+from policies.model import CREATE, UPDATE, Action, ClusterFacts, Policy, Request, User, Violation
+from policies.resources import Resource
+from webhook.admission.gate import Gate, Review
+from webhook.admission.patch import diff
+from webhook.admission.plan import Ruleset, Setting
+from webhook.audit import judge, kinds
+from webhook.config import GateConfig, load, ruleset
+from webhook.config.yamltext import documents
+
+FOLDER = Path(__file__).parent / "cases"
+ACTIONS = {
+    "allow": None,
+    "deny": Action.DENY,
+    "warn": Action.WARN,
+    "mutate": Action.MUTATE,
+}
+"""The prefix of a file and the action that its cases expect."""
+
+DEVELOPER = User(username="jane@example.com", groups=("developers", "system:authenticated"))
+
+
+class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One document, as tests/README.md describes it."""
+
+    title: str
+    object: dict[str, Any] | None = None
+    oldObject: dict[str, Any] | None = None
+    operation: str | None = None
+    subresource: str = ""
+    user: User | None = None
+    cluster: ClusterFacts | None = None
+    namespaceLabels: dict[str, str] | None = None
+    config: dict[str, Any] | None = None
+    fields: tuple[str, ...] = ()
+    message: str | None = None
+    patch: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one way of asking said: findings as (field, message, action), sorted, and the patch."""
+
+    findings: tuple[tuple[str, str, str], ...] = ()
+    patch: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case with the policy it is for, and the action that its file name expects."""
+
+    policy: Policy[Any, Any]
+    path: Path
+    line: int
+    expected: Action | None
+    spec: Spec
+
+    @property
+    def id(self) -> str:
+        return f"{self.policy.id}/{self.path.stem}:{self.line}"
+
+    @property
+    def config(self) -> GateConfig:
+        header = {"apiVersion": "netreeve.io/v1alpha1", "kind": "GateConfig"}
+        return load(msgspec.json.encode({**header, **(self.spec.config or {})}), self.id)
+
+    @property
+    def operation(self) -> str:
+        return self.spec.operation or (UPDATE if self.spec.oldObject is not None else CREATE)
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """The object that names what the request is about: on DELETE the old one."""
+        subject = self.spec.object if self.spec.object is not None else self.spec.oldObject
+        assert subject is not None, f"{self.id}: has neither object nor oldObject"
+        return subject
+
+    @property
+    def resource(self) -> Resource:
+        found = kinds.find(
+            kinds.kinds(self.config.workloads), self.subject["apiVersion"], self.subject["kind"]
+        )
+        assert found, f"{self.id}: no policy reads this kind"
+        return found
+
+    @property
+    def request(self) -> Request:
+        request = judge.creation(self.resource, self.subject, "default")
+        return msgspec.structs.replace(
+            request,
+            operation=self.operation,
+            subresource=self.spec.subresource,
+            user=self.spec.user or DEVELOPER,
+            namespaceLabels=None if request.resource == "namespaces" else self.spec.namespaceLabels,
+            cluster=self.spec.cluster or ClusterFacts(),
+        )
+
+    @property
+    def review(self) -> Review:
+        old = self.spec.oldObject
+        return Review(
+            self.request,
+            None if self.spec.object is None else msgspec.json.encode(self.spec.object),
+            None if old is None else msgspec.json.encode(old),
+        )
+
+    @property
+    def offline(self) -> bool:
+        """Whether a manifest alone can express it."""
+        spec = self.spec
+        return self.operation == CREATE and not (spec.subresource or spec.user or spec.cluster)
+
+
+class KnownNamespace:
+    """A cluster of which one namespace is known: what the server's caches would say."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+
+    def namespace_labels(self, namespace: str) -> dict[str, str] | None:
+        return self._case.spec.namespaceLabels
+
+    def facts(self) -> ClusterFacts:
+        return self._case.spec.cluster or ClusterFacts()
+
+
+def cases() -> list[Case]:
+    """Every case of every file. Raises ValueError for a file that is not in the format."""
+    return [case for path in sorted(FOLDER.glob("*/*.yaml")) for case in read(path)]
+
+
+def read(path: Path) -> list[Case]:
+    """The cases in one file."""
+    known = {policy.id: policy for policy in catalogue()}
+    prefix = path.name.partition("-")[0]
+    if path.parent.name not in known or prefix not in ACTIONS:
+        raise ValueError(f"{path}: must be <policy-id>/{{{','.join(ACTIONS)}}}-<what>.yaml")
+    found: list[Case] = []
+    for document in documents(path.read_text(encoding="utf-8")):
+        try:
+            assert not document.problems, str(document.problems[0])
+            spec = msgspec.convert(document.value, Spec)
+        except (AssertionError, msgspec.ValidationError) as error:
+            raise ValueError(f"{path}:{document.line}: {error}") from None
+        found.append(Case(known[path.parent.name], path, document.line, ACTIONS[prefix], spec))
+    return found
+
+
+def ask_policy(case: Case) -> Answer | None:
+    """The policy's own functions; None where the gate would not ask it at all."""
+    request, setting = case.request, _setting(case)
+    if setting is None:
+        return None
+    decode, subjects = case.resource.decode, case.resource.subjects
+    body = case.review.object or case.review.old
+    assert body is not None
+    before, after = decode(body), decode(body)
+    validate, mutate = case.policy.validate, case.policy.mutate
+    findings = [
+        (found.field, found.message, _action(setting, found).value)
+        for subject in subjects(before)
+        for found in (validate(subject, request, setting.params) if validate else ())
+    ]
+    if mutate:
+        for subject in subjects(after):
+            mutate(subject, request, setting.params)
+    assert before == decode(body), "a policy must not change what it validates"
+    return Answer(tuple(sorted(findings)), tuple(diff(before, after)))
+
+
+def _action(setting: Setting, found: Violation) -> Action:
+    limit = found.at_most or setting.action
+    return min(limit, setting.action, key=lambda action: action.strength)
+
+
+def _setting(case: Case) -> Setting | None:
+    rules, request = ruleset(case.config), case.request
+    resource = "/".join(filter(None, (request.resource, request.subresource)))
+    step = next(step for step in rules.steps if step.policy is case.policy)
+    custom = {(one.group, one.resource) for one in rules.workloads}
+    judged = (request.group, resource) in custom or any(
+        (rule.group, rule.resource) == (request.group, resource)
+        and request.operation in rule.operations
+        for rule in case.policy.rules
+    )
+    labels = request.namespaceLabels
+    if request.resource == "namespaces":
+        labels = case.subject["metadata"].get("labels") or {}
+    setting = step.settings(labels)[0]
+    if not judged or setting.action is Action.OFF or request.namespace in rules.excluded_namespaces:
+        return None
+    return setting
+
+
+def ask_gate(case: Case) -> Answer:
+    """The gate with every policy for findings, and with this one alone for its patch."""
+    verdict = Gate(ruleset(case.config), KnownNamespace(case)).validate(case.review)
+    assert verdict.errors == (), "no policy may raise"
+    mutated = alone(case).mutate(case.review)
+    assert mutated.findings == (), "an object of a case must be readable"
+    found = (
+        (one.violation.field, one.violation.message, one.action.value)
+        for one in verdict.findings
+        if one.policy == case.policy.id
+    )
+    return Answer(tuple(sorted(found)), mutated.patch)
+
+
+def alone(case: Case) -> Gate:
+    """A gate with the policy of the case only."""
+    rules = ruleset(case.config)
+    steps = tuple(step for step in rules.steps if step.policy is case.policy)
+    return Gate(Ruleset(steps, rules.workloads, rules.excluded_namespaces), KnownNamespace(case))
+
+
+def check(case: Case, answer: Answer) -> None:
+    """Fails with what differs between the answer and what the case expects."""
+    spec = case.spec
+    if case.expected is Action.MUTATE:
+        assert answer.findings == ()
+        assert answer.patch != (), "must change the object"
+        assert spec.patch is not None, f"{case.id}: a mutate case must state its patch"
+        assert list(answer.patch) == spec.patch
+        return
+    assert answer.patch == ()
+    assert [field for field, _, _ in answer.findings] == sorted(spec.fields)
+    if case.expected is None:
+        return
+    assert answer.findings, f"must be found, under {case.expected.value}"
+    assert {action for _, _, action in answer.findings} == {case.expected.value}
+    if spec.message is not None:
+        assert any(spec.message in message for _, message, _ in answer.findings)

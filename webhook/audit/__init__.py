@@ -1,0 +1,1 @@
+"""Judging what lies outside of a review: sources of objects, the same gate, findings, reports."""
