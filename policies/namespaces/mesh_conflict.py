@@ -34,8 +34,9 @@ class _Marked(NamedTuple):
     identity: str
 
     def violation(self, place: Place, key: Key, message: str, fix: str, kind: str) -> Violation:
-        field = f"{self.path}.{place}[{key.name}]"
-        return Violation(field, message, fix, keys=(f"{self.identity}: {kind}",))
+        at = f"{place}[{key.name}]"
+        identity = f"{self.identity} {at} {kind}"
+        return Violation(f"{self.path}.{at}", message, fix, keys=(identity,))
 
 
 def _marked(subject: Namespace | PodView) -> _Marked:
@@ -77,7 +78,7 @@ def _ended(marked: _Marked) -> Iterator[Violation]:
             if key.ended and key.name in values(marked.meta, place):
                 message = f"must not be set: {key.ended}"
                 fix = "remove it, and choose a mesh that is maintained"
-                yield marked.violation(place, key, message, fix, f"ended {key.name}")
+                yield marked.violation(place, key, message, fix, "ended")
 
 
 def _unread(marked: _Marked) -> Iterator[Violation]:
@@ -94,7 +95,7 @@ def _unread(marked: _Marked) -> Iterator[Violation]:
             where = _where(key, marked.scope)
             message = f"has no effect: {key.mesh} reads it as {where}"
             fix = f"set it as {where}, or remove it"
-            yield marked.violation(place, key, message, fix, f"unread {place} {key.name}")
+            yield marked.violation(place, key, message, fix, "unread")
 
 
 def _where(key: Key, scope: Scope) -> str:
@@ -111,7 +112,7 @@ def _split(marked: _Marked, found: Iterable[Setting]) -> Iterator[Violation]:
                 preferred = place.removesuffix("s")
                 message = f"contradicts the {preferred}, which {key.mesh} prefers"
                 fix = f"remove it and keep the {preferred}"
-                yield marked.violation(other, key, message, fix, f"split {key.name}")
+                yield marked.violation(other, key, message, fix, "split")
 
 
 def _meaningless(marked: _Marked, found: Iterable[Setting]) -> Iterator[Violation]:
@@ -122,7 +123,7 @@ def _meaningless(marked: _Marked, found: Iterable[Setting]) -> Iterator[Violatio
             shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
             message = f"must be {known}: {key.mesh} does not know {shown!r}"
             fix = "correct the value, or remove the key"
-            yield marked.violation(place, key, message, fix, f"value {key.name}={value}")
+            yield marked.violation(place, key, message, fix, f"value {value}")
 
 
 _SHOWN = 40
@@ -141,7 +142,7 @@ def _overruled(
         first = ruling[key.mode]
         if first is not setting and not first.state == state == "off":
             message = f"has no effect beside {first.key.name}, which {key.mesh} reads first"
-            kind = f"overruled {key.name} {first.key.name}"
+            kind = f"overruled by {first.key.name}"
             yield marked.violation(place, key, message, "remove one of the two", kind)
 
 
@@ -152,7 +153,7 @@ def _several(marked: _Marked, ruling: Mapping[str, Setting]) -> Iterator[Violati
         one = on[0].key
         message = f"contradicts {one.name}: only one of them can carry the traffic of a pod"
         fix = f"choose {one.mesh} or {key.mesh}, and remove the other's key"
-        yield marked.violation(place, key, message, fix, f"several {one.name} {key.name}")
+        yield marked.violation(place, key, message, fix, f"against {one.name}")
 
 
 POLICY = Policy(
