@@ -133,7 +133,7 @@ class Gate:
         for step in lane.validating:
             for setting in self._settings(step, request, view):
                 if setting.action is not Action.OFF:
-                    findings += _apply(step.policy, setting, subjects, request, errors)
+                    _apply(step.policy, setting, subjects, request, to=findings, errors=errors)
         return findings
 
     def _settings(self, step: Step, request: Request, view: Any) -> tuple[Setting, ...]:
@@ -158,18 +158,20 @@ def _apply(
     setting: Setting,
     subjects: tuple[Any, ...],
     request: Request,
+    *,
+    to: list[Finding],
     errors: list[Exception],
-) -> list[Finding]:
+) -> None:
+    """Add what the policy finds to ``to``, and what it raises to ``errors`` as well."""
     assert policy.validate is not None  # plan.lanes put it among the validating
-    findings: list[Finding] = []
     try:
         for subject in subjects:
-            found = policy.validate(subject, request, setting.params)
-            findings += [Finding(policy.id, _limited(setting.action, one), one) for one in found]
+            for violation in policy.validate(subject, request, setting.params):
+                action = _limited(setting.action, violation)
+                to.append(Finding(policy.id, action, violation))
     except Exception as error:  # rule 1: a policy that raises has found a violation
         errors.append(error)
-        findings.append(Finding(policy.id, setting.action, _failed(error)))
-    return findings
+        to.append(Finding(policy.id, setting.action, _failed(error)))
 
 
 def _mutate(

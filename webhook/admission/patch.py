@@ -19,6 +19,8 @@ def diff(before: Any, after: Any, path: str = "") -> Iterator[Operation]:
 
     Raises ValueError when a list lost elements, which a view cannot express.
     """
+    if before == after:
+        return  # most of an object: compared in C, not walked
     if before is None or type(before) is not type(after):
         yield from _set(before, after, path)
     elif isinstance(before, msgspec.Struct):
@@ -29,7 +31,7 @@ def diff(before: Any, after: Any, path: str = "") -> Iterator[Operation]:
             yield from diff(before.get(key), after.get(key), f"{path}/{escape(key)}")
     elif isinstance(before, list):
         yield from _extend(before, after, path)
-    elif before != after:
+    else:
         yield from _set(before, after, path)
 
 
