@@ -1,4 +1,4 @@
-"""Makes the fixtures of this room visible to its own tests."""
+"""One control plane for the whole test session, whichever room asks for it."""
 
 from tests.controlplane.fixtures import control_plane, namespace
 
