@@ -1,0 +1,1 @@
+"""Policies on users' own NetworkPolicies, and what all of them together allow."""
