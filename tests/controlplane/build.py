@@ -109,7 +109,7 @@ def _cached(names: list[str], report: Report) -> dict[str, Path]:
     if all(path.exists() for path in programs.values()):
         return programs
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(cache_folder() / ".lock", report):
+    with locked(cache_folder() / ".lock", report):
         # Whoever held the lock may have built them.
         missing = [name for name in names if not programs[name].exists()]
         if missing:
@@ -185,8 +185,8 @@ def kubernetes_version() -> str:
 
 
 @contextmanager
-def _locked(path: Path, report: Report) -> Iterator[None]:
-    """Hold a lock that ends with the process, however that ends."""
+def locked(path: Path, report: Report) -> Iterator[None]:
+    """Hold a lock, for all that is built into the cache; it ends with the process at the latest."""
     with path.open("w") as file:
         while True:
             try:
