@@ -19,19 +19,19 @@ def diff(before: Any, after: Any, path: str = "") -> Iterator[Operation]:
 
     Raises ValueError when a list lost elements, which a view cannot express.
     """
-    if before == after:
-        return  # most of an object: compared in C, not walked
     if before is None or type(before) is not type(after):
         yield from _set(before, after, path)
     elif isinstance(before, msgspec.Struct):
         for name in before.__struct_fields__:
-            yield from diff(getattr(before, name), getattr(after, name), f"{path}/{name}")
+            old, new = getattr(before, name), getattr(after, name)
+            if old != new:  # most of an object is equal: compared in C, not walked
+                yield from diff(old, new, f"{path}/{name}")
     elif isinstance(before, dict):
         for key in sorted(before.keys() | after.keys()):
             yield from diff(before.get(key), after.get(key), f"{path}/{escape(key)}")
     elif isinstance(before, list):
         yield from _extend(before, after, path)
-    else:
+    elif before != after:
         yield from _set(before, after, path)
 
 

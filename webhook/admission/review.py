@@ -151,10 +151,10 @@ def encode(uid: str, request: Request, verdict: Verdict) -> bytes:
     elif verdict.patch:
         response["patchType"] = "JSONPatch"
         response["patch"] = base64.b64encode(_encode(verdict.patch)).decode()
-    if warnings := messages.warnings(verdict):
-        response["warnings"] = warnings
-    if annotations := messages.audit_annotations(verdict):
-        response["auditAnnotations"] = annotations
+    if verdict.findings:
+        response["auditAnnotations"] = messages.audit_annotations(verdict)
+        if warnings := messages.warnings(verdict):
+            response["warnings"] = warnings
     return _answer(response, API_VERSION)
 
 
