@@ -1,0 +1,88 @@
+"""`python -m tests.bench`: measure, print, and check every verdict on the way.
+
+Exit code 0 when all verdicts were right, 1 when one was wrong or a server failed; with
+`--fail-on-missed` also when a target is missed, which a busy machine alone can cause.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import load, machine, report, servers, stages
+from tests.bench.client import VerdictError
+from tests.bench.pinned import cores
+from tests.bench.rounds import Plan, measure
+from tests.bench.scenarios import scenarios
+from tests.controlplane.build import BuildError, to_stderr
+from tests.controlplane.process import ProcessFailedError
+from tests.controlplane.toolchain import ToolchainError
+
+FAILURES = (
+    *(VerdictError, load.LoadError, ProcessFailedError, BuildError, ToolchainError),
+    *(OSError, TimeoutError),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the benchmark; the exit code."""
+    options = _parser().parse_args(argv)
+    if options.profile:
+        stages.show(scenarios()[options.profile])
+        return 0
+    try:
+        return _bench(options)
+    except FAILURES as error:
+        to_stderr(f"tests.bench: {error}")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = tuple(scenarios())
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    add = parser.add_argument
+    add("--seconds", type=_positive, default=1, help="of one run (default: %(default)s)")
+    add("--rounds", type=_positive, default=7, help="(default: %(default)s)")
+    add("--connections", type=_positive, nargs="+", default=[8, 32], help="(default: 8 32)")
+    add("--scenario", choices=names, nargs="+", default=names, help="(default: all)")
+    add("--generator", choices=("wrk", load.GO_LOAD), help="(default: wrk where it is installed)")
+    add("--json", type=Path, metavar="FILE", help="write every run there")
+    add("--fail-on-missed", action="store_true", help="exit 1 when a target is missed")
+    add("--profile", choices=names, help="print where the time of one review goes, and end")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
+
+
+def _bench(options: argparse.Namespace) -> int:
+    chosen = scenarios()
+    plan = Plan(
+        tuple(chosen[name] for name in options.scenario),
+        tuple(options.connections),
+        options.rounds,
+        options.seconds,
+    )
+    own, other = ((cores() or [0])[index] for index in (0, -1))
+    generator = load.find(other, options.generator)
+    about = machine.describe(generator, own)
+    with tempfile.TemporaryDirectory(prefix="netreeve-bench-") as scratch:
+        folder = Path(scratch)
+        with servers.running(servers.NAMES, folder, own) as started:
+            results = measure(plan, started, generator, folder, to_stderr)
+    targets = list(report.targets(results, chosen))
+    report.show(about, plan, results, targets)
+    if options.json:
+        text = json.dumps(report.as_json(about, plan, results, targets), indent=2)
+        options.json.write_text(f"{text}\n")
+    return int(options.fail_on_missed and not all(target.met for target in targets))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

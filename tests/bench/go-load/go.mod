@@ -1,0 +1,3 @@
+module netreeve.io/bench/go-load
+
+go 1.24

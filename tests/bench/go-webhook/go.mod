@@ -1,0 +1,3 @@
+module netreeve.io/bench/go-webhook
+
+go 1.24

@@ -1,0 +1,96 @@
+"""Where the time of one review goes inside the process: microseconds for each stage and policy.
+
+Calls the functions of the server's hot path directly, without HTTP and TLS. Knows how the gate
+is put together, and nothing of how the servers are run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from policies.model import Request
+from tests.bench.scenarios import Scenario
+from webhook.admission import review
+from webhook.admission.gate import Gate, Review
+from webhook.admission.plan import Lane, Ruleset, lanes
+from webhook.config import load, ruleset
+
+CONFIG = Path(__file__).with_name("gateconfig.yaml")
+
+ROUNDS = 15
+ROUND_SECONDS = 0.02
+
+Stage = tuple[str, float]
+
+
+def show(scenario: Scenario) -> None:
+    """Print the stages of a scenario as a table."""
+    print(f"{scenario.title}, {len(scenario.body)} bytes: microseconds of processor time")
+    for name, microseconds in stages(scenario, ruleset(load(CONFIG.read_bytes(), CONFIG.name))):
+        print(f"{microseconds:8.2f}  {name}")
+
+
+def stages(scenario: Scenario, rules: Ruleset) -> Iterator[Stage]:
+    """Each stage with its microseconds per review; indented ones are parts of the one above."""
+    gate = Gate(rules)
+    asked = review.decode(scenario.body)
+    judged = review.to_review(asked)
+    decide = gate.mutate if scenario.path == "/mutate" else gate.validate
+    verdict = decide(judged)
+    yield "decode the review", _microseconds(lambda: review.decode(scenario.body))
+    yield "the gate's words", _microseconds(lambda: review.to_review(asked))
+    yield f"gate.{decide.__name__}", _microseconds(lambda: decide(judged))
+    yield from _inside(scenario.path, judged, rules)
+    yield (
+        "encode the verdict",
+        _microseconds(lambda: review.encode(asked.uid, judged.request, verdict)),
+    )
+    yield "all of it", _microseconds(lambda: _whole(scenario.body, decide))
+
+
+def _whole(body: bytes, decide: Callable[[Review], Any]) -> bytes:
+    asked = review.decode(body)
+    judged = review.to_review(asked)
+    return review.encode(asked.uid, judged.request, decide(judged))
+
+
+def _inside(path: str, judged: Review, rules: Ruleset) -> Iterator[Stage]:
+    request = judged.request
+    lane = lanes(rules)[request.operation, request.group, request.resource]
+    assert judged.object is not None
+    body = judged.object
+    view = lane.resource.decode(body)
+    yield "  decode the object", _microseconds(lambda: lane.resource.decode(body))
+    yield "  find its subjects", _microseconds(lambda: lane.resource.subjects(view))
+    if path == "/validate":
+        yield from _policies(lane, lane.resource.subjects(view), request)
+
+
+def _policies(lane: Lane, subjects: tuple[Any, ...], request: Request) -> Iterator[Stage]:
+    for step in lane.validating:
+        validate = step.policy.validate
+        assert validate is not None
+
+        def judge(validate: Any = validate, params: Any = step.setting.params) -> None:
+            for subject in subjects:
+                list(validate(subject, request, params))
+
+        yield f"  {step.policy.id}", _microseconds(judge)
+
+
+def _microseconds(call: Callable[[], object]) -> float:
+    """The best round: what the call costs when nothing else runs."""
+    begin = time.process_time()
+    call()
+    count = max(1, int(ROUND_SECONDS / max(time.process_time() - begin, 1e-7)))
+    return min(_mean(call, count) for _ in range(ROUNDS)) * 1e6
+
+
+def _mean(call: Callable[[], object], count: int) -> float:
+    begin = time.process_time()
+    for _ in range(count):
+        call()
+    return (time.process_time() - begin) / count
