@@ -5,6 +5,9 @@ tests/README.md has the format. Owns no expectation: those are in the cases.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from webhook.admission.gate import Gate, Review
 from webhook.admission.patch import diff
 from webhook.admission.plan import Ruleset, Setting
 from webhook.audit import judge, kinds
+from webhook.cli import main
 from webhook.config import GateConfig, load, ruleset
 from webhook.config.yamltext import documents
 
@@ -30,6 +34,7 @@ ACTIONS = {
 }
 """The prefix of a file and the action that its cases expect."""
 
+CONFIG_HEADER = {"apiVersion": "netreeve.io/v1alpha1", "kind": "GateConfig"}
 DEVELOPER = User(username="jane@example.com", groups=("developers", "system:authenticated"))
 
 
@@ -74,8 +79,7 @@ class Case:
 
     @property
     def config(self) -> GateConfig:
-        header = {"apiVersion": "netreeve.io/v1alpha1", "kind": "GateConfig"}
-        return load(msgspec.json.encode({**header, **(self.spec.config or {})}), self.id)
+        return load(json.dumps({**CONFIG_HEADER, **(self.spec.config or {})}), self.id)
 
     @property
     def operation(self) -> str:
@@ -217,6 +221,47 @@ def ask_gate(case: Case) -> Answer:
         if one.policy == case.policy.id
     )
     return Answer(tuple(sorted(found)), mutated.patch)
+
+
+def ask_command_line(case: Case, folder: Path) -> Answer:
+    """``netreeve check -o json`` in this process, with other mutating policies switched off."""
+    arguments = command_line(case, folder)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        code = main(arguments)
+    report = json.loads(out.getvalue())
+    assert report["unreadable"] == []
+    assert code == (1 if report["summary"]["denied"] else 0)
+    return answer_of(report["objects"][-1], case)
+
+
+def command_line(case: Case, folder: Path) -> list[str]:
+    """Arguments that check the case; a Namespace beside it tells the labels, where it has any."""
+    others = {
+        policy.id: {"action": "Off"}
+        for policy in catalogue()
+        if policy.mutate and policy is not case.policy
+    }
+    own = case.spec.config or {}
+    config = {**CONFIG_HEADER, **own, "policies": {**others, **own.get("policies", {})}}
+    items = [case.subject]
+    if case.spec.namespaceLabels is not None and case.resource.namespaced:
+        metadata = {"name": case.request.namespace, "labels": case.spec.namespaceLabels}
+        items.insert(0, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "objects.json").write_text("\n".join(json.dumps(item) for item in items))
+    files = [str(folder / "config.json"), str(folder / "objects.json")]
+    return ["check", "-o", "json", "--config", *files]
+
+
+def answer_of(result: dict[str, Any], case: Case) -> Answer:
+    """The answer in an object of the JSON report."""
+    findings = tuple(
+        (found["field"], found["message"], found["action"])
+        for found in result["findings"]
+        if found["policy"] == case.policy.id
+    )
+    return Answer(tuple(sorted(findings)), tuple(result["patch"]))
 
 
 def alone(case: Case) -> Gate:

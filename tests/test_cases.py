@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import jsonpatch
@@ -11,14 +15,29 @@ import pytest
 
 from policies import catalogue
 from policies.model import Action, Policy
-from tests.cases_runner import ACTIONS, FOLDER, Case, alone, ask_gate, ask_policy, cases, check
+from tests.cases_runner import (
+    ACTIONS,
+    FOLDER,
+    Answer,
+    Case,
+    alone,
+    answer_of,
+    ask_command_line,
+    ask_gate,
+    ask_policy,
+    cases,
+    check,
+)
 from webhook.admission.gate import Review
-from webhook.audit.judge import apply
+from webhook.audit.judge import apply, namespace_labels
 
 CASES = cases()
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 mutating = pytest.mark.parametrize(
     "case", [case for case in CASES if case.expected is Action.MUTATE], ids=lambda case: case.id
+)
+offline = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.offline], ids=lambda case: case.id
 )
 FEWEST = 12
 
@@ -37,6 +56,37 @@ def test_the_policy_says_what_the_case_expects(case: Case) -> None:
 @every_case
 def test_the_gate_says_what_the_case_expects(case: Case) -> None:
     check(case, ask_gate(case))
+
+
+@offline
+def test_the_command_line_says_what_the_case_expects(case: Case, tmp_path: Path) -> None:
+    answer = ask_command_line(case, tmp_path)
+    if case.request.resource == "namespaces" and answer.patch:
+        # The command line adds the label of the name first, so labels may be there already.
+        completed = {**case.subject, "metadata": {**case.subject["metadata"]}}
+        completed["metadata"]["labels"] = namespace_labels(case.subject)
+        patched = jsonpatch.JsonPatch(case.spec.patch or []).apply(case.subject)
+        patched["metadata"]["labels"] = namespace_labels(patched)
+        assert jsonpatch.JsonPatch(list(answer.patch)).apply(completed) == patched
+    else:
+        check(case, answer)
+
+
+def test_the_program_says_what_the_cases_expect(tmp_path: Path) -> None:
+    """All cases without a configuration at once, in a process of its own."""
+    plain = [
+        case for case in CASES if case.offline and not case.spec.config and case.policy.validate
+    ]
+    plain = [case for case in plain if case.spec.namespaceLabels is None]
+    file = tmp_path / "objects.yaml"
+    file.write_text("---\n".join(f"{json.dumps(case.subject)}\n" for case in plain))
+    command = [sys.executable, "-m", "webhook", "check", "-o", "json", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    objects = json.loads(done.stdout)["objects"]
+    for case, result in zip(plain, objects, strict=True):
+        answer = answer_of(result, case)
+        check(case, Answer(answer.findings))
 
 
 @mutating

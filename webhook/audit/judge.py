@@ -1,5 +1,6 @@
-"""What would happen to an object if it were created: mutation, then the verdict, as the API server
-asks for them.
+"""One object through the gate as if it were created: its request, mutation, then the verdict.
+
+Owns the way of an object that no API server sends. Knows no file format and no report.
 """
 
 from __future__ import annotations
@@ -14,22 +15,20 @@ from webhook.admission.gate import Gate, Review
 from webhook.admission.patch import Operation
 from webhook.admission.verdict import Verdict
 
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""Every namespace has its name in this label (Kubernetes pkg/apis/core/v1/defaults.go)."""
+
 
 class Outcome(NamedTuple):
     """The verdict on an object as the mutating policies would leave it, and their patch."""
 
-    request: Request
     verdict: Verdict
-    patch: tuple[Operation, ...]
+    patch: tuple[Operation, ...] = ()
 
 
 def creation(resource: Resource, obj: dict[str, Any], default_namespace: str) -> Request:
     """The request that creates ``obj``; its namespace is the default where it names none."""
-    metadata = obj.get("metadata")
-    if not isinstance(metadata, dict):
-        metadata = {}
-    name = _text(metadata.get("name"))
-    namespace = _text(metadata.get("namespace")) or default_namespace
+    name, namespace = text_at(obj, "name"), text_at(obj, "namespace") or default_namespace
     if not resource.namespaced:
         namespace = name if resource.resource == "namespaces" else ""
     return Request(
@@ -44,13 +43,36 @@ def creation(resource: Resource, obj: dict[str, Any], default_namespace: str) ->
 
 def judge(gate: Gate, request: Request, obj: dict[str, Any]) -> Outcome:
     """Asks the gate twice, as the API server does: for a patch, then about the patched object."""
+    obj = _defaulted(obj, request)
     mutated = gate.mutate(Review(request, msgspec.json.encode(obj)))
     if not mutated.allowed:
-        return Outcome(request, mutated, ())
+        return Outcome(mutated)
     after = apply(obj, mutated.patch)
-    return Outcome(
-        request, gate.validate(Review(request, msgspec.json.encode(after))), mutated.patch
-    )
+    return Outcome(gate.validate(Review(request, msgspec.json.encode(after))), mutated.patch)
+
+
+def text_at(obj: dict[str, Any], field: str) -> str:
+    """A field of the metadata, "" where it is no text: such an object is malformed anyway."""
+    metadata = obj.get("metadata")
+    value = metadata.get(field) if isinstance(metadata, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def namespace_labels(namespace: dict[str, Any]) -> dict[str, str]:
+    """The labels of a Namespace with the one that the API server adds before any webhook."""
+    metadata = namespace.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    own = labels if isinstance(labels, dict) else {}
+    return {**own, NAME_LABEL: text_at(namespace, "name")}
+
+
+def _defaulted(obj: dict[str, Any], request: Request) -> dict[str, Any]:
+    """The object with the one default that can change a verdict: overrides select by labels."""
+    if request.resource != "namespaces" or not request.name:
+        return obj
+    if not isinstance(obj["metadata"].get("labels", {}), dict):
+        return obj  # malformed, and the gate will say so
+    return {**obj, "metadata": {**obj["metadata"], "labels": namespace_labels(obj)}}
 
 
 def apply(value: Any, patch: tuple[Operation, ...]) -> Any:
@@ -81,7 +103,3 @@ def _edited(value: Any, steps: list[str], operation: Operation) -> Any:
     else:
         changed[step] = _edited(value.get(step), rest, operation)
     return changed
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -212,7 +212,7 @@ class _Builder:
     def _mapping(self, line: int) -> _Node:
         values: dict[str, Any] = {}
         positions: dict[str, Position] = {}
-        merged: list[_Node] = []
+        own: set[str] = set()
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             merge = getattr(event, "value", None) == "<<" and event.implicit[0]
             name = self._node(event)
@@ -220,34 +220,35 @@ class _Builder:
             self._path.append(key or "")
             value = self._node(next(self._events))
             if merge:
-                merged.append(value)
+                self._merge(value, values, positions)
             elif key is None:
                 self._problem("has a key that is no text", name.position.line)
-            elif key in values:
-                self._problem(f"is set twice, first on line {positions[key].line}", name)
+            elif key in own:
+                self._problem(
+                    f"is set twice, first on line {positions[key].line}", name.position.line
+                )
             else:
+                own.add(key)
                 values[key] = value.value
                 positions[key] = Position(name.position.line, value.position.children)
             self._path.pop()
-        for node in merged:
-            self._merge(node, values, positions)
         return _Node(values, Position(line, positions), 0)
 
     def _merge(self, node: _Node, values: dict[str, Any], positions: dict[str, Position]) -> None:
-        """What ``<<`` brings in; keys of the mapping itself win."""
-        sources = node.value if isinstance(node.value, list) else [node.value]
-        for source in sources:
-            if not isinstance(source, dict):
-                self._problem("<< must hold mappings", node.position.line)
-                continue
-            for key, value in source.items():
-                if key not in values:
-                    values[key] = value
-                    positions[key] = node.position
+        """What ``<<`` brings in, at its place: later keys win over earlier ones, as in kubectl.
 
-    def _problem(self, message: str, where: _Node | int) -> None:
+        YAML says that keys of the mapping itself win wherever they stand; goyaml.v2 does not.
+        """
+        sources = node.value if isinstance(node.value, list) else [node.value]
+        for source in reversed(sources):
+            if not isinstance(source, dict):
+                self._problem("must be a mapping", node.position.line)
+                continue
+            values |= source
+            positions |= dict.fromkeys(source, Position(node.position.line))
+
+    def _problem(self, message: str, line: int) -> None:
         path = ""
         for key in self._path:
-            path = key_path(path, key)
-        line = where if isinstance(where, int) else where.position.line
+            path = path if key == "" else key_path(path, key)
         self._problems.append(Problem(path, message, line))

@@ -1,0 +1,162 @@
+"""Objects in manifests: files, folders and standard input, each with the place it was found at.
+
+Reads as kubectl does: several documents in a file, lists of objects, YAML or JSON. What cannot be
+read is reported where it is, and the rest is read on. Knows no policy and gives no verdict.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from webhook.audit.findings import Unreadable
+from webhook.config.yamltext import Document, decode, documents
+
+STDIN = "-"
+ENDINGS = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object: what it says of itself, and where it stands.
+
+    path: of the object in its document, "" unless it is an item of a List.
+    """
+
+    file: str
+    document: Document
+    path: str
+    api_version: str
+    kind: str
+    object: dict[str, Any]
+
+    @property
+    def line(self) -> int:
+        return self.document.line_of(self.path)
+
+    def line_of(self, field: str) -> int:
+        """The line of a field of the object, or of its nearest parent that is written down."""
+        return self.document.line_of(f"{self.path}.{field}".lstrip("."))
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A document in a folder that is no Kubernetes object, such as the values of a chart."""
+
+    file: str
+    line: int
+
+
+Input = Manifest | Unreadable | Stranger
+
+
+def read(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Input]:
+    """Everything at ``paths``, in order; ``-`` is standard input, folders are read recursively."""
+    for path in paths:
+        if path == STDIN:
+            yield from parse(stdin.read(), STDIN)
+        elif os.path.isdir(path):
+            yield from _folder(path)
+        else:
+            yield from _file(path)
+
+
+def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
+    """The objects in the content of a file."""
+    try:
+        text = decode(data)
+    except ValueError:
+        yield Unreadable(file, None, "is not UTF-8 text")
+        return
+    for document in documents(text):
+        if document.problems:
+            yield from _unreadable(file, document, text)
+        elif document.value is not None:
+            yield from _objects(file, document, document.value, "")
+
+
+def _folder(path: str) -> Iterator[Input]:
+    files = sorted(
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(path)
+        for name in names
+        if name.endswith(ENDINGS)
+    )
+    if not files:
+        yield Unreadable(path, None, f"holds no file that ends in {', '.join(ENDINGS)}")
+    for file in files:
+        for found in _file(file):
+            # Repositories hold other YAML beside manifests; a file that is named is a manifest.
+            if isinstance(found, Unreadable) and found.stranger:
+                yield Stranger(file, found.line or 1)
+            else:
+                yield found
+
+
+def _file(path: str) -> Iterator[Manifest | Unreadable]:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        yield Unreadable(path, None, error.strerror or str(error))
+        return
+    yield from parse(data, path)
+
+
+def _unreadable(file: str, document: Document, text: str) -> Iterator[Unreadable]:
+    lines = text.splitlines()
+    for problem in document.problems:
+        message = f"{problem.path}: {problem.message}" if problem.path else problem.message
+        line = problem.line or document.line
+        if any("{{" in one for one in lines[max(0, line - 2) : line + 1]):
+            message = f"{message}; it looks like a template: render it first"
+        yield Unreadable(file, line, message)
+
+
+def _objects(
+    file: str, document: Document, value: Any, path: str, list_of: tuple[str, str] = ("", "")
+) -> Iterator[Manifest | Unreadable]:
+    """The object, or the items of a List; those of a typed list may leave out what they are."""
+    line = document.line_of(path)
+    if not isinstance(value, dict):
+        yield Unreadable(file, line, "must be a Kubernetes object", stranger=not path)
+        return
+    api_version, kind = value.get("apiVersion") or list_of[0], value.get("kind") or list_of[1]
+    if not (api_version and kind and isinstance(api_version, str) and isinstance(kind, str)):
+        missing = "kind" if api_version else "apiVersion"
+        stranger = not (api_version or kind)
+        yield Unreadable(file, line, f"must have apiVersion and kind: {missing}", stranger=stranger)
+        return
+    items = value.get("items")
+    if kind.endswith("List") and isinstance(items, list):
+        of = ("", "") if kind == "List" else (api_version, kind.removesuffix("List"))
+        for index, item in enumerate(items):
+            yield from _objects(file, document, item, f"{path}.items[{index}]".lstrip("."), of)
+        return
+    if template := _template(value):
+        message = f"{template} holds a template; render it first"
+        yield Unreadable(file, document.line_of(f"{path}.{template}".lstrip(".")), message)
+        return
+    yield Manifest(file, document, path, api_version, kind, _without_nulls(value))
+
+
+def _template(obj: dict[str, Any]) -> str | None:
+    """Where a name is a template: no name can hold braces, while other text may well."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
+    for field in ("name", "generateName", "namespace"):
+        if "{{" in str(metadata.get(field)):
+            return f"metadata.{field}"
+    return None
+
+
+def _without_nulls(value: Any) -> Any:
+    """Fields set to null are as good as absent to the API server; elements of lists are not."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_nulls(one) for one in value]
+    return value

@@ -1,0 +1,70 @@
+"""``netreeve check``: judges manifests with the same gate that judges admission requests."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from webhook.audit.check import check
+from webhook.audit.manifests import read
+from webhook.audit.reports import FORMATS
+from webhook.cli import options
+from webhook.config import ConfigError, ruleset
+
+_DESCRIPTION = """\
+Judges manifests as the gate would judge them when they are created in a cluster, and needs no
+cluster for it. Reads files, folders (recursively, what ends in .yaml, .yml or .json) and standard
+input (-), several documents in a file, and Lists.
+
+Namespaces among the manifests tell the labels that overrides of the configuration select by. For
+other namespaces the labels are not known, and the strictest of the settings holds."""
+
+_EPILOG = """\
+Exit codes:
+  0  nothing is denied; there may be warnings
+  1  something is denied
+  2  usage, or input that could not be read; the rest of it is judged
+
+Examples:
+  netreeve check deploy/
+  helm template shop ./chart | netreeve check -n shop -
+  netreeve check --profile strict -o github manifests/"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = subparsers.add_parser(
+        "check",
+        help="judge manifests in files, folders or standard input",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "paths", nargs="+", metavar="PATH", help="a file, a folder, or - for standard input"
+    )
+    command.add_argument(
+        "-n",
+        "--namespace",
+        default="default",
+        help="namespace of objects that name none (default: %(default)s)",
+    )
+    command.add_argument(
+        "-o",
+        "--output",
+        choices=tuple(FORMATS),
+        default="table",
+        help="table for people, json for programs, github for annotations in GitHub Actions",
+    )
+    options.add_config(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        rules = ruleset(options.config(args))
+    except (ConfigError, OSError) as error:
+        options.complain(error)
+        return 2
+    report = check(read(args.paths, sys.stdin.buffer), rules, args.namespace)
+    FORMATS[args.output](report, sys.stdout)
+    return report.exit_code

@@ -1,0 +1,41 @@
+"""Options and errors that several subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+from webhook.config import ConfigError, GateConfig, load
+from webhook.config.schema import Profile
+
+PROFILES: tuple[str, ...] = get_args(Profile)
+
+
+def add_config(command: argparse.ArgumentParser) -> None:
+    """``--config`` and ``--profile``."""
+    command.add_argument(
+        "--config",
+        metavar="FILE",
+        help="configuration of the gate (docs/configuration.md); without it, the standard profile",
+    )
+    command.add_argument(
+        "--profile", choices=PROFILES, help="use this profile instead of the configured one"
+    )
+
+
+def config(args: argparse.Namespace) -> GateConfig:
+    """The configuration that the options ask for. Raises ConfigError or OSError."""
+    found = load(Path(args.config).read_bytes(), args.config) if args.config else GateConfig()
+    return msgspec.structs.replace(found, profile=args.profile) if args.profile else found
+
+
+def complain(error: ConfigError | OSError) -> None:
+    """Says on standard error what is wrong, every problem on a line of its own."""
+    if isinstance(error, OSError):
+        print(f"netreeve: {error.filename}: {error.strerror}", file=sys.stderr)
+    else:
+        print(error, file=sys.stderr)
