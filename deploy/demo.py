@@ -1,0 +1,287 @@
+"""`make demo`: every sample of deploy/examples through a real server over TLS, as a table.
+
+Starts `netreeve serve --standalone`, asks it what an API server would ask when the sample is
+created (a patch first, then the verdict on the patched object), and compares the answers with the
+folder: those of `good` pass without a warning, those of `bad` are denied or warned of. Another
+folder with `good`, `bad` and `gateconfig.yaml` can be given as argument. Exit status: 0, 1 when
+an answer is another, 2 when the server cannot be asked.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from policies.model import Request
+from webhook.audit.findings import Unreadable
+from webhook.audit.judge import apply, creation, namespace_labels
+from webhook.audit.kinds import find, kinds
+from webhook.audit.manifests import Manifest, read
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "deploy" / "examples"
+PASSES = {"good": ("allowed", "changed"), "bad": ("denied", "warned")}
+STYLES = {"allowed": "green", "changed": "cyan", "warned": "yellow", "denied": "red"}
+TITLES = {"good": "Good: goes through", "bad": "Bad: denied or warned of"}
+START_SECONDS, STOP_SECONDS = 30.0, 30.0
+
+# What no policy reads is asked about all the same; a cluster would not even send it.
+OTHERS = {
+    "Gateway": "gateways",
+    "HTTPRoute": "httproutes",
+    "Ingress": "ingresses",
+    "NetworkPolicy": "networkpolicies",
+}
+
+
+class DemoError(Exception):
+    """The server did not start or did not answer; the message says which and how."""
+
+
+class Answer(NamedTuple):
+    """What the server said of one sample."""
+
+    sample: Manifest
+    name: str
+    verdict: str
+    reasons: Sequence[str]
+    patch: Sequence[dict[str, Any]]
+
+    @property
+    def folder(self) -> str:
+        return Path(self.sample.file).parent.name
+
+    @property
+    def as_expected(self) -> bool:
+        return self.verdict in PASSES[self.folder]
+
+
+def main(examples: Path) -> int:
+    console = Console(highlight=False)
+    try:
+        samples = load(examples)
+        with serving(examples / "gateconfig.yaml") as (url, ca):
+            console.print(f"netreeve serve --standalone answers at {url}")
+            with httpx.Client(base_url=url, verify=ssl.create_default_context(cafile=ca)) as client:
+                answers = [ask(client, sample) for sample in samples]
+    except (DemoError, httpx.HTTPError) as error:
+        Console(stderr=True, highlight=False).print(f"demo: {error}", style="red", markup=False)
+        return 2
+    for folder in PASSES:
+        console.print()
+        console.print(table(folder, [one for one in answers if one.folder == folder]))
+    return summary(console, answers)
+
+
+def load(examples: Path) -> list[Manifest]:
+    """Every object of every sample, the good ones first. Raises DemoError for an unreadable one."""
+    found = list(read([str(examples / folder) for folder in PASSES], sys.stdin.buffer))
+    samples = [one for one in found if isinstance(one, Manifest)]
+    if len(samples) < len(found):
+        wrong = next(one for one in found if not isinstance(one, Manifest))
+        why = wrong.message if isinstance(wrong, Unreadable) else "is no manifest"
+        raise DemoError(f"{wrong.file}, line {wrong.line}: {why}")
+    return samples
+
+
+# --- The server
+
+
+@contextmanager
+def serving(config: Path) -> Iterator[tuple[str, Path]]:
+    """A server as a process of its own, ready: its URL and the CA of its certificate."""
+    with tempfile.TemporaryDirectory(prefix="netreeve-demo-") as folder:
+        certs, log = Path(folder, "certs"), Path(folder, "log")
+        listen, health = free_addresses()
+        command = [sys.executable, "-m", "webhook", "serve", "--standalone"]
+        command += ["--listen", listen, "--health-listen", health, "--cert-dir", str(certs)]
+        command += ["--config", str(config.resolve())]
+        with log.open("wb") as output:
+            # Our own interpreter and our own words; nothing of it comes from outside.
+            server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)  # noqa: S603
+            try:
+                wait_until_ready(server, f"http://{health}/readyz", log)
+                yield f"https://{listen}", certs / "ca.crt"
+            finally:
+                stop(server)
+
+
+def free_addresses() -> tuple[str, str]:
+    """Two loopback addresses that nobody listens on; both are held until both are known."""
+    with socket.socket() as one, socket.socket() as other:
+        for sock in (one, other):
+            sock.bind(("127.0.0.1", 0))
+        first, second = (f"127.0.0.1:{sock.getsockname()[1]}" for sock in (one, other))
+        return first, second
+
+
+def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(url).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.05)
+    state = "is not ready" if server.poll() is None else f"ended with status {server.returncode}"
+    raise DemoError(f"the server {state}; it said:\n{log.read_text(errors='replace')}")
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+# --- What an API server asks
+
+
+def ask(client: httpx.Client, sample: Manifest) -> Answer:
+    """The verdict on the creation of a sample, with the patch applied that came before it."""
+    request, resource = asked_about(sample)
+    obj = sample.object
+    if sample.kind == "Namespace":  # the one default that a verdict can depend on here
+        obj = {**obj, "metadata": {**obj["metadata"], "labels": namespace_labels(obj)}}
+    mutated = post(client, "/mutate", review(request, resource, obj))
+    patch = json.loads(base64.b64decode(mutated.get("patch", ""))) if mutated.get("patch") else []
+    judged = mutated
+    if mutated["allowed"]:
+        judged = post(client, "/validate", review(request, resource, apply(obj, tuple(patch))))
+    name = f"{request.namespace}/{request.name}" if "namespace" in obj["metadata"] else request.name
+    return Answer(sample, name, verdict(judged, patch), reasons(judged), patch)
+
+
+def asked_about(sample: Manifest) -> tuple[Request, dict[str, str]]:
+    """The request that creates a sample, and the resource as the API names it."""
+    group, _, version = sample.api_version.rpartition("/")
+    known = find(kinds(), sample.api_version, sample.kind)
+    if known is not None:
+        request = creation(known, sample.object, "default")
+    elif sample.kind in OTHERS:
+        metadata = sample.object["metadata"]
+        request = Request(
+            operation="CREATE",
+            group=group,
+            resource=OTHERS[sample.kind],
+            kind=sample.kind,
+            namespace=metadata.get("namespace", "default"),
+            name=metadata["name"],
+        )
+    else:
+        raise DemoError(f"{sample.file}: the demo does not know the kind {sample.kind}")
+    return request, {"group": group, "version": version, "resource": request.resource}
+
+
+def review(request: Request, resource: dict[str, str], obj: Any) -> dict[str, Any]:
+    """An AdmissionReview as an API server sends it for a developer's `kubectl create`."""
+    version = {"group": resource["group"], "version": resource["version"]}
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": str(uuid.uuid4()),
+            "kind": {**version, "kind": request.kind},
+            "resource": resource,
+            "name": request.name,
+            "namespace": request.namespace,
+            "operation": request.operation,
+            "userInfo": {"username": "jane", "groups": ["developers", "system:authenticated"]},
+            "object": obj,
+            "oldObject": None,
+            "dryRun": False,
+            "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
+        },
+    }
+
+
+def post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The response inside the AdmissionReview that answers this one."""
+    answer = client.post(path, json=body)
+    if answer.status_code != httpx.codes.OK:
+        raise DemoError(f"{path} answered {answer.status_code}: {answer.text}")
+    response: dict[str, Any] = answer.json()["response"]
+    if response["uid"] != body["request"]["uid"]:
+        raise DemoError(f"{path} answered another request than the one it was asked")
+    return response
+
+
+def verdict(response: dict[str, Any], patch: Sequence[Any]) -> str:
+    if not response["allowed"]:
+        return "denied"
+    if response.get("warnings"):
+        return "warned"
+    return "changed" if patch else "allowed"
+
+
+def reasons(response: dict[str, Any]) -> list[str]:
+    """One text a violation: the lines of a denial between its head and its foot, the warnings."""
+    denial = response.get("status", {}).get("message", "")
+    lines = [line.removeprefix("- ") for line in denial.splitlines() if line.startswith("- ")]
+    return [*lines, *response.get("warnings", ())]
+
+
+# --- What people read
+
+
+def table(folder: str, answers: Sequence[Answer]) -> Table:
+    found = Table(title=TITLES[folder], title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    found.add_column("Sample", overflow="fold", ratio=2)
+    found.add_column("Verdict", no_wrap=True)
+    found.add_column("Why, and what is changed", overflow="fold", ratio=3)
+    before = ""
+    for answer in answers:
+        file = Path(answer.sample.file).name
+        sample = Text(f"{answer.sample.kind} {answer.name}")
+        if file != before:
+            sample = Text(f"{file}\n", style="bold").append(sample)
+        mark = Text(answer.verdict, style=STYLES[answer.verdict])
+        if not answer.as_expected:
+            mark.append("\nunexpected", style="bold red")
+        changes = [f"{op['op']} {op['path']} {json.dumps(op['value'])}" for op in answer.patch]
+        found.add_row(sample, mark, Text("\n".join([*answer.reasons, *changes])))
+        before = file
+    return found
+
+
+def summary(console: Console, answers: Sequence[Answer]) -> int:
+    counted = Counter(answer.verdict for answer in answers)
+    counts = ", ".join(f"{counted[one]} {one}" for one in STYLES)
+    console.print(f"{len(answers)} objects: {counts}.")
+    surprises = [answer for answer in answers if not answer.as_expected]
+    for answer in surprises:
+        expected = " or ".join(PASSES[answer.folder])
+        where = f"{answer.folder}/{Path(answer.sample.file).name}"
+        console.print(
+            f"{where}: {answer.sample.kind} {answer.name} is {answer.verdict}, not {expected}",
+            style="red",
+            markup=False,
+        )
+    if not surprises:
+        console.print("Every verdict is what the folder of its sample says.", style="green")
+    return 1 if surprises else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLES))
