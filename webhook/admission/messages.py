@@ -72,6 +72,8 @@ def _warning(finding: Finding) -> str:
 
 def _one_line(text: str) -> str:
     """Names and values are the user's: no line breaks or control characters reach a terminal."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else " " for char in text)
 
 
