@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 
 from webhook.config import ConfigError, GateConfig, load
-from webhook.config.schema import Profile
-
-PROFILES: tuple[str, ...] = get_args(Profile)
+from webhook.config.schema import PROFILES
 
 
 def add_config(command: argparse.ArgumentParser) -> None:

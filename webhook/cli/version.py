@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,5 +17,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    print(f"netreeve {version('netreeve')} (Python {platform.python_version()})")
+    print(f"netreeve {_version()} (Python {platform.python_version()})")
     return 0
+
+
+def _version() -> str:
+    """Of the installed package: pyproject.toml is the one place that states it."""
+    try:
+        return version("netreeve")
+    except PackageNotFoundError:
+        return "from sources, not installed"

@@ -5,7 +5,7 @@ Says what each field means and nothing about how it is read (`load`) or applied 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ KIND = "GateConfig"
 ALWAYS_EXCLUDED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 
 Profile = Literal["audit", "standard", "strict"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
 NamespaceName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 

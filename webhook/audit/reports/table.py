@@ -1,51 +1,38 @@
-"""The report for people: one block for each object that has findings, then the count.
-
-Colour and wrapping only on a terminal; in a pipe each finding is one line, for grep.
-"""
+"""The report for people: one block for each object that has findings, then the count."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from policies.model import Action
 from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.audit.reports.terminal import grid, show
 from webhook.audit.reports.words import printable, summary
 
 _STYLES = {Action.DENY: "bold red", Action.WARN: "yellow", Action.AUDIT: "cyan"}
-_UNLIMITED = 100_000
-"""Columns of a pipe: nothing wraps."""
-
-
-def console(out: TextIO) -> Console:
-    """A console that colours and wraps on a terminal only; nothing in a text is markup."""
-    width = None if out.isatty() else _UNLIMITED
-    return Console(file=out, width=width, markup=False, highlight=False, emoji=False)
 
 
 def write(report: Report, out: TextIO) -> None:
     """Everything that was found, in the order of the input; clean objects are only counted."""
-    screen = console(out)
-    with screen.capture() as captured:
-        _print(report, screen)
-    # A table fills its columns with spaces, which no pipe needs.
-    out.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    show(_blocks(report), out)
 
 
-def _print(report: Report, screen: Console) -> None:
+def _blocks(report: Report) -> Iterator[RenderableType]:
     for problem in report.unreadable:
-        screen.print(_problem(problem))
+        yield _problem(problem)
     if report.unreadable:
-        screen.print()
+        yield ""
     for result in report.results:
         if result.findings:
-            screen.print(_heading(result))
-            screen.print(_findings(result.findings))
-            screen.print()
-    screen.print(Text(summary(report), style="bold red" if report.exit_code else "bold"))
+            yield _heading(result)
+            yield _findings(result.findings)
+            yield ""
+    yield Text(summary(report), style="bold red" if report.exit_code else "bold")
 
 
 def _heading(result: Result) -> Text:
@@ -54,17 +41,14 @@ def _heading(result: Result) -> Text:
 
 
 def _findings(findings: tuple[Found, ...]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
+    table = grid(3)
     for found in findings:
-        grid.add_row(
+        table.add_row(
             Text(f"  {found.action.value}", style=_STYLES[found.action]),
-            found.policy,
+            Text(found.policy),
             Text(printable(f"{found.field}: {found.message}; {found.fix}")),
         )
-    return grid
+    return table
 
 
 def _problem(problem: Unreadable) -> Text:

@@ -1,0 +1,85 @@
+"""The JSON Schema of the configuration file, for editors: ``python -m webhook.config.jsonschema``.
+
+Made from the structs that read the file, so that it accepts and refuses the same fields.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+import msgspec
+
+from policies import catalogue
+from policies.model import Policy
+from webhook.config.parameters import field_texts, structs_in
+from webhook.config.resolve import MESH_POLICY, actions
+from webhook.config.schema import GateConfig
+
+Schema = dict[str, Any]
+
+
+def schema() -> Schema:
+    """The schema of a GateConfig, with the parameters of every policy."""
+    policies = catalogue()
+    roots: list[type[msgspec.Struct]] = [GateConfig, *(policy.params for policy in policies)]
+    structs = list(dict.fromkeys(one for root in roots for one in structs_in(root)))
+    found, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
+    references = dict(zip(structs, found, strict=True))
+    for struct, reference in references.items():
+        _describe(components[_name(reference)], struct)
+    settings = _settings({policy.id: references[policy.params] for policy in policies})
+    for name in ("GateConfig", "Override"):
+        components[name]["properties"]["policies"] |= settings
+    top = components.pop("GateConfig")
+    mesh = settings["properties"][MESH_POLICY]["properties"]["params"]
+    top["properties"]["mesh"] |= {"anyOf": [{"type": "null"}, mesh]}
+    components.pop("PolicyConfig")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **top,
+        "required": ["apiVersion", "kind"],
+        "$defs": dict(sorted(components.items())),
+    }
+
+
+def _settings(params: dict[str, Schema]) -> Schema:
+    """A mapping from policy id to its action and parameters; no other id."""
+    return {
+        "additionalProperties": False,
+        "properties": {policy.id: _setting(policy, params[policy.id]) for policy in catalogue()},
+    }
+
+
+def _setting(policy: Policy[Any, Any], params: Schema) -> Schema:
+    choices = [action.value for action in actions(policy)]
+    return {
+        "type": "object",
+        "description": f"{policy.title}.",
+        "additionalProperties": False,
+        "properties": {
+            "action": {"enum": [*choices, None]},
+            "params": params,
+        },
+    }
+
+
+def _describe(schema: Schema, struct: type[msgspec.Struct]) -> None:
+    """Gives each property its own sentence; the struct keeps the first paragraph."""
+    schema["description"] = inspect.cleandoc(struct.__doc__ or "").partition("\n\n")[0]
+    for name, text in field_texts(struct).items():
+        schema["properties"][name]["description"] = text
+
+
+def _name(reference: Schema) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]
+
+
+def text() -> str:
+    """The schema as it stands in docs/config.schema.json."""
+    return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
