@@ -20,8 +20,8 @@ from webhook.config import load, ruleset
 
 CONFIG = Path(__file__).with_name("gateconfig.yaml")
 
-ROUNDS = 15
-ROUND_SECONDS = 0.02
+ROUNDS = 10
+ROUND_SECONDS = 0.01
 
 Stage = tuple[str, float]
 
