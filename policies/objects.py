@@ -64,6 +64,7 @@ class ServiceSpec(View):
     clusterIP: str | None = None
     clusterIPs: list[str] | None = None
     ipFamilies: list[str] | None = None
+    ipFamilyPolicy: str | None = None
     externalIPs: list[str] | None = None
     externalName: str | None = None
     externalTrafficPolicy: str | None = None

@@ -1,0 +1,180 @@
+"""Who makes the load balancer of a Service, and whether it is internal.
+
+Owns the shape of policies/knowledge/load_balancers.toml and how its entries are interpreted. Knows
+no policy: what follows from a public load balancer is for others to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from policies.knowledge import load
+from policies.objects import ServiceSpec
+
+LOAD_BALANCER = "LoadBalancer"
+"""The Service type."""
+
+_GO_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+
+
+class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An annotation that says internal or public; the fields are those of the table."""
+
+    key: str
+    internal: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    parseBool: bool = False
+    write: str = "true"
+
+    def says_internal(self, value: str) -> bool:
+        if self.parseBool:
+            return value in _GO_TRUE
+        return value not in self.public if self.public else value in self.internal
+
+
+class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An annotation that chooses who makes the load balancer."""
+
+    key: str
+    values: tuple[str, ...]
+    anyCase: bool = False
+
+    def matches(self, annotations: Mapping[str, str]) -> bool:
+        value = annotations.get(self.key)
+        if value is None:
+            return False
+        return (value.lower() if self.anyCase else value) in self.values
+
+
+class Controller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What turns a Service into a load balancer; the fields are those of the table."""
+
+    title: str
+    source: str
+    classes: tuple[str, ...] = ()
+    select: Select | None = None
+    anyType: bool = False
+    markers: tuple[Marker, ...] = ()
+    default: Literal["public", "internal"] = "public"
+    overrides: tuple[str, ...] = ()
+    sourceRanges: bool = False
+    rangeAnnotations: tuple[str, ...] = ()
+    voids: tuple[str, ...] = ()
+
+    def selected(self, annotations: Mapping[str, str]) -> bool:
+        return self.select is not None and self.select.matches(annotations)
+
+
+class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A cloud, or something in the cluster that makes load balancers."""
+
+    title: str
+    controllers: tuple[Controller, ...]
+    nodes: tuple[str, ...] = ()
+
+    def keys(self) -> frozenset[str]:
+        """The annotations by which its load balancers are chosen or told how far to reach."""
+        keys = {key for one in self.controllers for key in one.overrides}
+        keys |= {marker.key for one in self.controllers for marker in one.markers}
+        return frozenset(keys | {one.select.key for one in self.controllers if one.select})
+
+    def controller(self, annotations: Mapping[str, str]) -> Controller:
+        """Which of its controllers serves a Service without a class."""
+        chosen = (one for one in self.controllers if one.selected(annotations))
+        return next(chosen, self.controllers[-1])
+
+
+class StatusWriter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A user or group that writes status.loadBalancer."""
+
+    name: str
+    source: str
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of load_balancers.toml."""
+
+    providers: dict[str, Provider]
+    statusWriters: tuple[StatusWriter, ...]
+
+
+TABLE = load("load_balancers", Table)
+PROVIDERS: Mapping[str, Provider] = TABLE.providers
+_KEYS = tuple((one, one.keys()) for one in PROVIDERS.values())
+_BY_NODES = {node: one for one in PROVIDERS.values() for node in one.nodes}
+_BY_CLASS = {
+    name: (provider, controller)
+    for provider in PROVIDERS.values()
+    for controller in provider.controllers
+    for name in controller.classes
+}
+_CONTROLLERS = tuple(one for provider in PROVIDERS.values() for one in provider.controllers)
+_OF_ANY_TYPE = tuple(one for one in _CONTROLLERS if one.anyType)
+RANGE_ANNOTATIONS = tuple(sorted({key for one in _CONTROLLERS for key in one.rangeAnnotations}))
+"""Annotations with CIDRs that some controller reads where the field for them is empty."""
+VOIDS = tuple(sorted({key for one in _CONTROLLERS for key in one.voids}))
+"""Annotations that make some controller let in more than the source ranges."""
+
+
+class Said(NamedTuple):
+    """What a controller makes of a Service, and the annotation that decided; "" for its default.
+
+    known: False where an annotation makes the reach a thing that the Service does not tell.
+    """
+
+    controller: Controller
+    internal: bool
+    key: str = ""
+    known: bool = True
+
+
+def says(controller: Controller, annotations: Mapping[str, str]) -> Said:
+    """How far the load balancer that this controller makes can be reached."""
+    for key in controller.overrides:
+        if key in annotations:
+            return Said(controller, False, key, known=False)
+    for marker in controller.markers:
+        value = annotations.get(marker.key)
+        if value is not None:
+            return Said(controller, marker.says_internal(value), marker.key)
+    return Said(controller, controller.default == "internal")
+
+
+def is_load_balanced(spec: ServiceSpec, annotations: Mapping[str, str]) -> bool:
+    """Whether the Service asks for a load balancer: by its type, or by an annotation alone."""
+    if spec.type == LOAD_BALANCER:
+        return True
+    return bool(annotations) and any(one.selected(annotations) for one in _OF_ANY_TYPE)
+
+
+def detect(nodes: Collection[str]) -> tuple[Provider, ...]:
+    """The providers behind the beginnings of spec.providerID (``aws``, ``ocid1.instance...``)."""
+    found = {_BY_NODES.get(node.partition(".")[0]) for node in nodes}
+    return tuple(sorted(filter(None, found), key=lambda provider: provider.title))
+
+
+def of_class(name: str, provider: Provider | None = None) -> Controller | None:
+    """The controller that a spec.loadBalancerClass selects, among those of ``provider`` if given.
+
+    Every other controller must ignore such a Service (Kubernetes API, spec.loadBalancerClass).
+    """
+    owner, controller = _BY_CLASS.get(name, (None, None))
+    return controller if provider is None or owner is provider else None
+
+
+def anywhere(annotations: Mapping[str, str]) -> Iterator[Said]:
+    """What every provider says whose own annotations the Service has: for an unknown provider.
+
+    A default that nothing asked for says nothing.
+    """
+    for provider, keys in _KEYS:
+        if keys.isdisjoint(annotations):
+            continue
+        chosen = [one for one in provider.controllers if one.selected(annotations)]
+        for controller in chosen or provider.controllers:
+            said = says(controller, annotations)
+            if said.key or (chosen and not said.internal):
+                yield said

@@ -1,0 +1,111 @@
+"""endpoint-slices: endpoints that users write lead to pods or hosts outside, not to the node.
+
+Fields: endpoints[*].addresses of EndpointSlices, subsets[*].addresses and notReadyAddresses of
+Endpoints, unless the requester is one of the parameter trustedControllers: labels and owner
+references prove nothing. Not allowed: loopback, link-local, metadata servers, addresses of nodes;
+in slices of FQDNs the same by name. The controllers copy Endpoints into EndpointSlices, so both
+are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from policies.model import Action, ClusterFacts, Policy, Request, Rule, Violation
+from policies.objects import Endpoints, EndpointSlice
+from policies.services.addresses import behind, inside, networks, parse_strict, special
+from policies.services.destinations import forbidden, normal
+from policies.services.requesters import is_one_of
+
+FQDN = "FQDN"
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is trusted, and where the nodes are.
+
+    trustedControllers: users and groups whose endpoints are not judged; the default is what
+        Kubernetes itself writes them with.
+    nodeCIDRs: networks of nodes, in addition to the addresses that the cluster's nodes tell.
+    """
+
+    trustedControllers: frozenset[str] = frozenset(
+        {
+            # kubernetes/kubernetes cmd/kube-controller-manager, with and without
+            # --use-service-account-credentials
+            "system:serviceaccount:kube-system:endpoint-controller",
+            "system:serviceaccount:kube-system:endpointslice-controller",
+            "system:serviceaccount:kube-system:endpointslicemirroring-controller",
+            "system:kube-controller-manager",
+            # pkg/controlplane/reconcilers: the endpoints of the API server itself
+            "system:apiserver",
+        }
+    )
+    nodeCIDRs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        networks(self.nodeCIDRs)
+
+
+def validate(
+    endpoints: EndpointSlice | Endpoints, request: Request, params: Params
+) -> Iterator[Violation]:
+    if is_one_of(request.user, params.trustedControllers):
+        return
+    names = isinstance(endpoints, EndpointSlice) and endpoints.addressType == FQDN
+    for field, text in _addresses(endpoints):
+        what = forbidden(normal(text)) if names else _forbidden(text, request.cluster, params)
+        if what:
+            fix = "list addresses of pods or of hosts outside; select pods by a Service's selector"
+            yield Violation(field, f"must not be {what}", fix, keys=(text,))
+
+
+def _addresses(endpoints: EndpointSlice | Endpoints) -> Iterator[tuple[str, str]]:
+    """Every address with its field path."""
+    if isinstance(endpoints, EndpointSlice):
+        for index, endpoint in enumerate(endpoints.endpoints or ()):
+            for position, text in enumerate(endpoint.addresses or ()):
+                yield f"endpoints[{index}].addresses[{position}]", text
+        return
+    for index, subset in enumerate(endpoints.subsets or ()):
+        for name, addresses in (
+            ("addresses", subset.addresses),
+            ("notReadyAddresses", subset.notReadyAddresses),
+        ):
+            for position, address in enumerate(addresses or ()):
+                if address.ip:
+                    yield f"subsets[{index}].{name}[{position}].ip", address.ip
+
+
+def _forbidden(text: str, cluster: ClusterFacts, params: Params) -> str | None:
+    address = parse_strict(text)
+    if address is None:  # leading zeros: decimal to Kubernetes, octal to others
+        return f"anything but an address in canonical notation, not {text!r}"
+    if kind := special(address):
+        return f"{kind} ({address})"
+    address = behind(address)
+    if str(address) in cluster.nodeAddresses or inside(address, networks(params.nodeCIDRs)):
+        return f"the address of a node ({address})"
+    return None
+
+
+POLICY = Policy(
+    id="endpoint-slices",
+    title="Endpoints written by users stay away from nodes",
+    why=(
+        "Whoever may write an EndpointSlice or Endpoints can aim a Service at any address: at the "
+        "kubelet and everything else on a node, at a node's loopback, at the cloud's metadata "
+        "server. Gateways and Ingress controllers then connect there on behalf of others, past "
+        "NetworkPolicies that only know pods."
+    ),
+    fix=(
+        "Let a Service select its pods; write endpoints only for hosts outside the cluster. A "
+        "controller of your own is added to trustedControllers by an administrator."
+    ),
+    rules=(Rule("discovery.k8s.io", "endpointslices"), Rule("", "endpoints")),
+    standard=Action.WARN,
+    strict=Action.DENY,
+    params=Params,
+    validate=validate,
+)

@@ -1,0 +1,105 @@
+"""external-ips: nodes take in traffic for an external IP, whoever the address belongs to.
+
+Fields: spec.externalIPs, allowed inside the parameter allowedCIDRs; and in requests to
+services/status the addresses in status.loadBalancer.ingress, allowed to the users and groups of
+statusControllers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from policies.model import UPDATE, Action, Policy, Request, Rule, Violation
+from policies.objects import Service
+from policies.services.addresses import inside, networks, parse_strict
+from policies.services.balancers import TABLE
+from policies.services.exposure import Kind, Opening, openings
+from policies.services.requesters import is_one_of
+
+STATUS = "status"
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which addresses a Service may claim.
+
+    allowedCIDRs: networks, IPv4 and IPv6, that external IPs may be in; those of the cluster's
+        owner only, because traffic for them is taken over.
+    statusControllers: users and groups that write status.loadBalancer; the default names the
+        controllers of Kubernetes, of clouds and of MetalLB.
+    """
+
+    allowedCIDRs: tuple[str, ...] = ()
+    statusControllers: frozenset[str] = frozenset(one.name for one in TABLE.statusWriters)
+
+    def __post_init__(self) -> None:
+        networks(self.allowedCIDRs)
+
+
+def validate(service: Service, request: Request, params: Params) -> Iterator[Violation]:
+    if request.subresource == STATUS:
+        if not is_one_of(request.user, params.statusControllers):
+            yield from _status(service, request)
+    elif service.spec and service.spec.externalIPs:
+        yield from _external_ips(service, params)
+
+
+def _external_ips(service: Service, params: Params) -> Iterator[Violation]:
+    allowed = networks(params.allowedCIDRs)
+    for opening in openings(service):
+        if opening.kind is Kind.EXTERNAL_IP:
+            address = parse_strict(opening.value)
+            if address is None or not inside(address, allowed):
+                yield _violation(opening, params)
+
+
+def _violation(opening: Opening, params: Params) -> Violation:
+    if params.allowedCIDRs:
+        must = f"must be in {', '.join(params.allowedCIDRs)}, not {opening.value}"
+    else:
+        must = f"must not be set (nodes would take over traffic for {opening.value})"
+    address = parse_strict(opening.value)
+    return Violation(
+        opening.field,
+        must,
+        "use type LoadBalancer, or a Gateway, to get an address that is yours",
+        keys=(str(address or opening.value),),
+    )
+
+
+def _status(service: Service, request: Request) -> Iterator[Violation]:
+    for opening in openings(service):
+        if opening.kind is Kind.LOAD_BALANCER_ADDRESS and opening.field.startswith("status."):
+            yield Violation(
+                opening.field,
+                f"must not be set by {request.user.username or 'an unknown user'} "
+                f"(nodes would take over traffic for {opening.value})",
+                "leave it to the load balancer controller; "
+                "an administrator can add one to statusControllers",
+                keys=(f"status {opening.value}",),
+            )
+
+
+POLICY = Policy(
+    id="external-ips",
+    title="Services claim only addresses that are theirs",
+    why=(
+        "kube-proxy makes every node answer for the addresses in spec.externalIPs, and nobody "
+        "checks whom they belong to: whoever may create a Service can take over traffic of the "
+        "cluster to any address, a DNS server or a payment provider (CVE-2020-8554). The same is "
+        "done by writing status.loadBalancer.ingress. Kubernetes deprecates externalIPs since "
+        "1.36."
+    ),
+    fix=(
+        "Remove externalIPs and use type LoadBalancer or a Gateway. Where the addresses belong to "
+        "the cluster's owner, an administrator lists them (allowedCIDRs). Only controllers of load "
+        "balancers write status.loadBalancer; one that Netreeve does not know is added to "
+        "statusControllers."
+    ),
+    rules=(Rule("", "services"), Rule("", "services/status", frozenset({UPDATE}))),
+    standard=Action.DENY,
+    strict=Action.DENY,
+    params=Params,
+    validate=validate,
+)

@@ -1,0 +1,95 @@
+"""external-name: an ExternalName Service is an alias, and must not point back inside.
+
+Field: spec.externalName of type ExternalName. Not allowed: IP addresses in any notation, localhost,
+metadata servers, and names of other namespaces inside the cluster domain. Allowed: everything else,
+and names of the parameter allowedNames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from policies.model import Action, Policy, Request, Rule, Violation
+from policies.objects import Service
+from policies.services.destinations import below, forbidden, normal
+
+EXTERNAL_NAME = "ExternalName"
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an alias may point at.
+
+    clusterDomain: the DNS domain of the cluster, as the kubelet's clusterDomain.
+    allowedNames: names that are allowed whatever they lead to; "*.example.com" for every name
+        below a domain.
+    """
+
+    clusterDomain: str = "cluster.local"
+    allowedNames: frozenset[str] = frozenset()
+
+
+def validate(service: Service, request: Request, params: Params) -> Iterator[Violation]:
+    spec = service.spec
+    if spec is None or spec.type != EXTERNAL_NAME or not spec.externalName:
+        return
+    name = normal(spec.externalName)
+    if _is_allowed(name, params.allowedNames):
+        return
+    keys = (name,)
+    if what := forbidden(name):
+        fix = "point it at the DNS name of the host; for an address use a Service without selector"
+        yield Violation("spec.externalName", f"must not be {what}", fix, keys)
+    elif what := _of_another_namespace(name, request.namespace, normal(params.clusterDomain)):
+        fix = "let clients use that Service by its own name, which its NetworkPolicies know"
+        yield Violation("spec.externalName", f"must not be {what}", fix, keys)
+
+
+def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
+    return any(
+        below(name, normal(one[2:])) and name != normal(one[2:])
+        if one.startswith("*.")
+        else name == normal(one)
+        for one in allowed
+    )
+
+
+def _of_another_namespace(name: str, namespace: str, domain: str) -> str | None:
+    """``<service>.<namespace>.svc.<domain>``, and the same without the domain.
+
+    Pods have <address>.<namespace>.pod.<domain>; whatever else is in the domain has no namespace.
+    """
+    if below(name, domain):
+        name = name.removesuffix(domain).rstrip(".")
+    elif not below(name, "svc"):
+        return None
+    labels = name.split(".")
+    if labels[-1] not in ("svc", "pod") or len(labels) < 2:
+        return "a name of the cluster itself"
+    if labels[-2] == namespace:
+        return None
+    return f"a name of namespace {labels[-2]}"
+
+
+POLICY = Policy(
+    id="external-name",
+    title="ExternalName Services point outside",
+    why=(
+        "An ExternalName is answered by the cluster's DNS as an alias, and every client believes "
+        "it: a controller, a gateway or an Ingress that may reach other namespaces, the node or "
+        "the metadata server can be sent there by whoever may create a Service. An alias into "
+        "another namespace also hides who talks to whom. An IP address is no name at all: DNS "
+        "answers it with an alias that does not resolve."
+    ),
+    fix=(
+        "Use the DNS name of a host outside. For an address outside the cluster use a Service "
+        "without selector and an EndpointSlice, for a Service of another namespace its own name. "
+        "An administrator can allow names (allowedNames)."
+    ),
+    rules=(Rule("", "services"),),
+    standard=Action.WARN,
+    strict=Action.DENY,
+    params=Params,
+    validate=validate,
+)

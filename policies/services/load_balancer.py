@@ -1,0 +1,98 @@
+"""load-balancer: a load balancer is reachable from inside only, or from narrow source ranges.
+
+Fields: spec.type, spec.loadBalancerClass, spec.loadBalancerSourceRanges and the annotations of the
+cloud provider. Allowed: what reach.py finds internal, and classes of the parameter allowedClasses.
+The semantics of each provider are in policies/knowledge/load_balancers.toml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.model import Action, Policy, Request, Rule, Violation
+from policies.objects import Service, ServicePort
+from policies.services import reach
+from policies.services.balancers import PROVIDERS, is_load_balanced
+from policies.services.exposure import Kind, openings
+from policies.services.ports import describe, is_sensitive
+
+
+class Params(reach.Declared, frozen=True, forbid_unknown_fields=True):
+    """Which load balancers are internal, and which may be public.
+
+    allowedClasses: spec.loadBalancerClass values whose load balancers may be public, except for
+        ports of datastores and administration.
+    provider: who makes load balancers without a class, where the nodes do not tell: aws, gce,
+        azure, openstack, metallb ...; its own classes are then the only known ones.
+    internalClasses: spec.loadBalancerClass values whose load balancers are internal, in addition
+        to the known ones.
+    internalAnnotations: annotations, with the values that mean internal, of a provider that has no
+        such notion of its own: {metallb.io/address-pool: [internal]}.
+    """
+
+    allowedClasses: frozenset[str] = frozenset()
+
+
+def validate(service: Service, request: Request, params: Params) -> Iterator[Violation]:
+    spec = service.spec
+    if spec is None:
+        return
+    annotations = (service.metadata and service.metadata.annotations) or {}
+    if not is_load_balanced(spec, annotations):
+        return
+    found = openings(service)
+    fault = reach.fault(spec, annotations, found, request.cluster, params)
+    if fault is None:
+        return
+    may_be_public = spec.loadBalancerClass in params.allowedClasses
+    for opening in found:
+        if opening.kind is Kind.LOAD_BALANCER and not (
+            may_be_public and not is_sensitive(opening.port)
+        ):
+            yield Violation(
+                fault.field,
+                f"{fault.must} ({describe(opening.port)} would be reachable from outside)",
+                fault.fix,
+                keys=(_key(opening.port),),
+            )
+
+
+def _key(port: ServicePort | None) -> str:
+    """A load balancer that was public before is so anew for every port it gets."""
+    return f"{port.port}/{port.protocol or 'TCP'}" if port else "every port"
+
+
+def _markers() -> str:
+    """How each provider is told to make an internal load balancer."""
+    return "; ".join(
+        f'{controller.title} {controller.markers[0].key}: "{controller.markers[0].write}"'
+        for provider in PROVIDERS.values()
+        for controller in provider.controllers
+        if controller.markers
+    )
+
+
+POLICY = Policy(
+    id="load-balancer",
+    title="Load balancers are reachable from inside only",
+    why=(
+        "A LoadBalancer of most clouds gets a public address unless an annotation or a class says "
+        "otherwise, and each cloud has its own annotation with its own accepted values: that of "
+        "another cloud, or a value that is nearly right, opens the Service to the internet without "
+        "an error. Datastores and administration ports are found there within minutes. Source "
+        "ranges count only where the provider enforces them, for every IP family of the Service, "
+        "and not when they add up to the world."
+    ),
+    fix=(
+        "Publish HTTP through an Ingress or a Gateway, or mark the load balancer as internal by "
+        "the annotation of whoever makes it, or list the networks of its clients in "
+        "spec.loadBalancerSourceRanges. An administrator can name the provider (provider), declare "
+        "internal load balancers (internalClasses, internalAnnotations) and let classes be public "
+        f"(allowedClasses). The annotations: {_markers()}."
+    ),
+    rules=(Rule("", "services"),),
+    standard=Action.DENY,
+    strict=Action.DENY,
+    params=Params,
+    validate=validate,
+)

@@ -1,0 +1,157 @@
+"""node-port: a node port opens a Service on every node, past load balancers and their rules.
+
+Fields: spec.type NodePort, spec.ports[*].nodePort of any type, spec.healthCheckNodePort, and
+spec.allocateLoadBalancerNodePorts of a LoadBalancer unless false. Allowed: ports of the parameter
+allowedPorts, namespaces of allowedNamespaces. What the API server allocates for a load balancer
+has an action of its own: in admission nobody can tell such a number from a chosen one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import msgspec
+
+from policies.model import Action, Policy, Request, Rule, Violation
+from policies.objects import Service, ServicePort
+from policies.services.exposure import NODE_PORT, Kind, Opening, openings
+from policies.services.ports import describe
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which node ports may be open.
+
+    allowedPorts: numbers and ranges such as 30443 and "31000-31099", whoever opens them.
+    allowedNamespaces: names of namespaces whose Services may open any node port.
+    allocatedNodePorts: the strongest action for node ports that the API server opens by itself for
+        a load balancer, those of health checks included: Deny, Warn, Audit, or Off for none.
+    """
+
+    allowedPorts: tuple[int | str, ...] = ()
+    allowedNamespaces: frozenset[str] = frozenset()
+    allocatedNodePorts: Action = Action.WARN
+
+    def __post_init__(self) -> None:
+        _ranges(self.allowedPorts)
+        if self.allocatedNodePorts is Action.MUTATE:
+            raise ValueError("allocatedNodePorts must be Deny, Warn, Audit or Off")
+
+
+_RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
+
+
+@cache
+def _ranges(ports: tuple[int | str, ...]) -> tuple[range, ...]:
+    """Raises ValueError that names the first entry that is neither a port nor a range."""
+    found = []
+    for entry in ports:
+        match = _RANGE.fullmatch(entry) if isinstance(entry, str) else None
+        first, last = (int(match[1]), int(match[2])) if match else (entry, entry)
+        if not isinstance(first, int) or not isinstance(last, int) or not 0 < first <= last < 65536:
+            raise ValueError(f'allowedPorts: {entry!r} is no port such as 30443 or "31000-31099"')
+        found.append(range(first, last + 1))
+    return tuple(found)
+
+
+_JUDGED = frozenset({Kind.NODE_PORT, Kind.ALLOCATED_NODE_PORT, Kind.HEALTH_CHECK_PORT})
+
+
+def validate(service: Service, request: Request, params: Params) -> Iterator[Violation]:
+    if request.namespace in params.allowedNamespaces:
+        return
+    allowed = _ranges(params.allowedPorts)
+    for opening in openings(service):
+        if opening.kind not in _JUDGED or _is_in(opening.number, allowed):
+            continue
+        limit = params.allocatedNodePorts if opening.allocated else None
+        if limit is not Action.OFF:
+            kind = (service.spec and service.spec.type) or "ClusterIP"
+            field, message, fix = _text(opening, kind, params)
+            yield Violation(field, message, fix, (_key(opening, kind),), limit)
+
+
+def _is_in(number: int | None, allowed: tuple[range, ...]) -> bool:
+    return number is not None and any(number in ports for ports in allowed)
+
+
+def _key(opening: Opening, kind: str) -> str:
+    """An opening is the same while its number is, whichever Service port is behind it.
+
+    That of a NodePort Service is another than that of a load balancer, whose ports may be more
+    tolerated, so that neither type becomes the other unnoticed.
+    """
+    if opening.kind is Kind.HEALTH_CHECK_PORT:
+        return f"health check {opening.number}"
+    port = opening.port or ServicePort()
+    number = opening.number or f"for port {port.port}"
+    return f"{kind} {number}/{port.protocol or 'TCP'}"
+
+
+def _text(opening: Opening, kind: str, params: Params) -> tuple[str, str, str]:
+    """Field, message and fix."""
+    if opening.kind is Kind.HEALTH_CHECK_PORT:
+        return _health_check(opening)
+    if params.allowedPorts:
+        return _of_allowed(opening, params)
+    if opening.allocated:
+        return _allocated(opening)
+    return _type(opening) if kind == NODE_PORT else _chosen(opening)
+
+
+_INGRESS = "use ClusterIP behind an Ingress or Gateway"
+
+
+def _type(opening: Opening) -> tuple[str, str, str]:
+    what = f"must not be NodePort ({describe(opening.port)} would open on every node)"
+    return "spec.type", what, _INGRESS
+
+
+def _chosen(opening: Opening) -> tuple[str, str, str]:
+    what = f"must not be set ({describe(opening.port)} would open on every node)"
+    return opening.field, what, "remove it; clients then use the Service or its load balancer"
+
+
+def _of_allowed(opening: Opening, params: Params) -> tuple[str, str, str]:
+    choice = ", ".join(map(str, params.allowedPorts))
+    actual = f"not {opening.number}" if opening.number else "not left to the API server"
+    return opening.field, f"must be in {choice}, {actual}", f"set a node port from {choice}"
+
+
+def _allocated(opening: Opening) -> tuple[str, str, str]:
+    what = f"must be false ({describe(opening.port)} opens on every node as well)"
+    fix = "set it to false and remove nodePort, if the load balancer reaches pods directly"
+    return "spec.allocateLoadBalancerNodePorts", what, fix
+
+
+def _health_check(opening: Opening) -> tuple[str, str, str]:
+    number = f" {opening.number}" if opening.number else ""
+    what = f"must not exist (health check port{number} opens on every node)"
+    return opening.field, what, "use externalTrafficPolicy Cluster if client IPs are not needed"
+
+
+POLICY = Policy(
+    id="node-port",
+    title="Services open no ports on the nodes",
+    why=(
+        "A node port listens on every address of every node, also of nodes that run no pod of the "
+        "Service. Clients that reach a node get past the load balancer, its source ranges, its "
+        "firewall and its TLS, and with externalTrafficPolicy Cluster they arrive at the pod with "
+        "the address of a node, which a NetworkPolicy may always let in. A LoadBalancer is a "
+        "NodePort too: the API server opens node ports for it unless it is told not to."
+    ),
+    fix=(
+        "Use type ClusterIP and publish the Service through an Ingress or a Gateway. On a "
+        "LoadBalancer whose provider reaches pods directly set allocateLoadBalancerNodePorts: "
+        "false and remove the nodePort fields: setting it alone frees no port of an existing "
+        "Service. Where node ports are the point, an administrator allows ports (allowedPorts) or "
+        "namespaces (allowedNamespaces)."
+    ),
+    rules=(Rule("", "services"),),
+    standard=Action.DENY,
+    strict=Action.DENY,
+    params=Params,
+    strict_params={"allocatedNodePorts": Action.DENY.value},
+    validate=validate,
+)

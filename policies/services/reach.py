@@ -1,0 +1,189 @@
+"""Whether the load balancer of a Service can be reached from outside, and what to do about it.
+
+The provider is declared, or told by the class, or by the nodes, and only its own annotations count.
+An unknown provider is taken to make public load balancers. Where nothing at all is known, as
+offline, some provider's annotation must say internal and none may say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from policies.model import ClusterFacts
+from policies.objects import ServiceSpec
+from policies.services.balancers import (
+    LOAD_BALANCER,
+    PROVIDERS,
+    VOIDS,
+    Controller,
+    Said,
+    anywhere,
+    detect,
+    of_class,
+    says,
+)
+from policies.services.exposure import Kind, Opening
+from policies.services.source_ranges import families, gap
+
+
+class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an administrator says about load balancers: parameters of the policy load-balancer."""
+
+    provider: str | None = None
+    internalClasses: frozenset[str] = frozenset()
+    internalAnnotations: dict[str, tuple[str, ...]] = {}
+
+    def __post_init__(self) -> None:
+        if self.provider is not None and self.provider not in PROVIDERS:
+            known = ", ".join(sorted(PROVIDERS))
+            raise ValueError(f"provider: {self.provider!r} is not known; known are {known}")
+
+
+class Fault(NamedTuple):
+    """Why a load balancer is public: the field that decides, what must hold, what to do next.
+
+    controller: who makes it, None where that is not known.
+    """
+
+    field: str
+    must: str
+    fix: str
+    controller: Controller | None = None
+
+
+_PRIVATE_WAY = "use ClusterIP behind an Ingress or Gateway"
+_PUBLIC = "must not be a public LoadBalancer"
+
+
+def fault(
+    spec: ServiceSpec,
+    annotations: Mapping[str, str],
+    found: Sequence[Opening],
+    cluster: ClusterFacts,
+    declared: Declared,
+) -> Fault | None:
+    """Why the world can reach the load balancer; None if it cannot. ``found``: all openings."""
+    if spec.loadBalancerClass in declared.internalClasses or any(
+        annotations.get(key) in values for key, values in declared.internalAnnotations.items()
+    ):
+        return None
+    for one in _faults(spec, annotations, cluster, declared):
+        remaining = one and _behind_source_ranges(one, spec, annotations, found)
+        if remaining:
+            return remaining
+    return None
+
+
+def _faults(
+    spec: ServiceSpec, annotations: Mapping[str, str], cluster: ClusterFacts, declared: Declared
+) -> Iterator[Fault | None]:
+    """One for everyone who may make the load balancer."""
+    provider = PROVIDERS[declared.provider] if declared.provider else None
+    if spec.loadBalancerClass:
+        controller = of_class(spec.loadBalancerClass, provider)
+        if controller is None:
+            yield _unknown_class(spec.loadBalancerClass)
+        else:
+            yield _judge(says(controller, annotations), annotations, "spec.loadBalancerClass")
+    elif providers := (provider,) if provider else detect(cluster.providers):
+        for one in providers:
+            controller = one.controller(annotations)
+            if spec.type == LOAD_BALANCER or controller.anyType:
+                yield _judge(says(controller, annotations), annotations)
+    elif not cluster.providers:
+        yield from _offline(spec, annotations)
+    elif spec.type == LOAD_BALANCER:
+        fix = "an administrator can declare internal ones (netreeve explain load-balancer)"
+        yield Fault("spec.type", _PUBLIC, f"{_PRIVATE_WAY}; {fix}")
+
+
+def _offline(spec: ServiceSpec, annotations: Mapping[str, str]) -> Iterator[Fault | None]:
+    said = list(anywhere(annotations))
+    if not said and spec.type == LOAD_BALANCER:
+        fix = "set your provider's annotation for internal ones (netreeve explain load-balancer)"
+        yield Fault("spec.type", _PUBLIC, f"{fix}, or {_PRIVATE_WAY}")
+    for one in said:
+        if spec.type == LOAD_BALANCER or one.controller.anyType:
+            found = _judge(one, annotations)
+            yield found and found._replace(controller=None)
+
+
+def _unknown_class(name: str) -> Fault:
+    return Fault(
+        "spec.loadBalancerClass",
+        f"must be a class known to make internal load balancers, not {name!r}",
+        "use another class, or let an administrator add this one to internalClasses",
+    )
+
+
+def _judge(
+    said: Said, annotations: Mapping[str, str], chosen_by: str = "spec.type"
+) -> Fault | None:
+    """The fault in what a controller says; ``chosen_by``: the field that made it this one."""
+    controller, field, advice = said.controller, chosen_by, _advice(said.controller)
+    if said.internal:
+        return None
+    if said.key:
+        field = f"metadata.annotations[{said.key}]"
+        write = next((one.write for one in controller.markers if one.key == said.key), None)
+        if write is None:
+            must = "must not be set: what it points at may be public"
+            return Fault(field, must, f"remove it and {advice}", controller)
+        must, advice = f'must be "{write}", not "{annotations[said.key]}"', "correct it"
+    elif controller.markers:
+        field, must = "spec.type", _PUBLIC
+        if unread := next((one for one in anywhere(annotations) if one.internal), None):
+            field = f"metadata.annotations[{unread.key}]"
+            must = f"must be an annotation that {controller.title} reads"
+            if unread.controller in _siblings(controller) and unread.controller.classes:
+                advice = f"use the class {unread.controller.classes[0]}, or {advice}"
+    else:
+        must = _PUBLIC if field == "spec.type" else f"must not be one of {controller.title}"
+    return Fault(field, must, f"{advice}, or {_PRIVATE_WAY}", controller)
+
+
+def _siblings(controller: Controller) -> tuple[Controller, ...]:
+    return next(one.controllers for one in PROVIDERS.values() if controller in one.controllers)
+
+
+def _advice(controller: Controller) -> str:
+    if controller.markers:
+        marker = controller.markers[0]
+        return f'set the annotation {marker.key}: "{marker.write}"'
+    for one in _siblings(controller):
+        if one.default == "internal" and one.classes:
+            return f"use the class {one.classes[0]}"
+    return "let an administrator declare internal ones (internalClasses, internalAnnotations)"
+
+
+def _behind_source_ranges(
+    public: Fault, spec: ServiceSpec, annotations: Mapping[str, str], found: Sequence[Opening]
+) -> Fault | None:
+    """What remains of a fault once the source ranges that count are taken into account."""
+    controller = public.controller
+    keys = controller.rangeAnnotations if controller else ()
+    fields = {f"metadata.annotations[{key}]" for key in keys}
+    ranges = [
+        one
+        for one in found
+        if one.kind is Kind.SOURCE_RANGE and (one.field.startswith("spec.") or one.field in fields)
+    ]
+    if not ranges:
+        return public
+    if controller and not controller.sourceRanges:
+        unheeded = f"{public.must}; {controller.title} is not known to enforce source ranges"
+        return public._replace(must=unheeded)
+    for key in controller.voids if controller else VOIDS:
+        if key in annotations:
+            must = "must not be set: it lets others in than the source ranges"
+            return Fault(f"metadata.annotations[{key}]", must, f"remove it, or {public.fix}")
+    wide = gap([one.value for one in ranges], families(spec))
+    if wide is None:
+        return None
+    field = ranges[wide.at or 0].field
+    if wide.at is None and field.startswith("spec."):
+        field = "spec.loadBalancerSourceRanges"
+    return Fault(field, wide.why, f"list the networks of the clients, or {public.fix}")
