@@ -1,0 +1,262 @@
+"""A connection to the API server that answers with bytes: no models, time-outs on everything.
+
+Credentials come from a Source, are loaded before the first request and again after they were
+refused. Knows nothing of resources or watches beyond that a watch answers line by line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import aiohttp
+import msgspec
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from yarl import URL
+
+from webhook.cluster.credentials import Source
+from webhook.cluster.errors import (
+    ClusterError,
+    CredentialsError,
+    ExpiredError,
+    ProtocolError,
+    RefusedError,
+    UnreachableError,
+)
+
+USER_AGENT = "netreeve"
+ANSWER_SECONDS = 30.0
+"""For the head of an answer, for the whole of one that is no watch, and for the end of a watch
+after the time that was agreed for it."""
+LONGEST_LINE = 64 * 1024 * 1024
+"""An object has at most a few MiB, escaped as JSON up to six times that."""
+LONGEST_REFUSAL = 64 * 1024
+# A peer that is gone without a word is noticed within a minute, not at the end of the watch.
+KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+
+
+class Status(msgspec.Struct):
+    """How the API server says no (meta/v1 Status)."""
+
+    code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class _Opened(NamedTuple):
+    configuration: Configuration
+    session: aiohttp.ClientSession
+
+
+class Connection:
+    """Use as an async context manager, in one event loop; may be shared by any number of tasks."""
+
+    def __init__(
+        self, source: Source, *, user_agent: str = USER_AGENT, timeout: float = ANSWER_SECONDS
+    ) -> None:
+        self._source = source
+        self._user_agent = user_agent
+        self._timeout = timeout
+        self._opened: _Opened | None = None
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends every request; the next one would load the credentials anew."""
+        opened, self._opened = self._opened, None
+        if opened:
+            await opened.session.close()
+
+    async def read(self, path: str, params: Mapping[str, str]) -> bytes:
+        """The whole answer to a GET. Raises ClusterError."""
+        async with self._get(path, params, self._timeout) as response:
+            return await response.read()
+
+    @asynccontextmanager
+    async def watch(
+        self, path: str, params: Mapping[str, str], seconds: int
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The lines of a watch that the API server shall end after so many seconds.
+
+        Entered when it answers. Raises ClusterError, also while the lines are read.
+        """
+        asked = {**params, "watch": "true", "timeoutSeconds": str(seconds)}
+        async with (
+            self._get(path, asked, seconds + self._timeout) as response,
+            aclosing(lines(response.content.iter_any())) as found,
+        ):
+            yield found
+
+    @asynccontextmanager
+    async def _get(
+        self, path: str, params: Mapping[str, str], seconds: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        opened = await self._open()
+        url = f"{opened.configuration.host}{path}"
+        try:
+            async with self._answer(opened, url, params, seconds) as response:
+                yield response
+        except RefusedError as error:
+            if error.status == 401:
+                await self._forget(opened)
+            raise
+        except TimeoutError as error:
+            raise UnreachableError(f"{url}: no answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            untrusted = isinstance(error, aiohttp.ClientSSLError)
+            if untrusted:
+                await self._forget(opened)
+            # The library's own text shows the address of a TLS context; the cause says more.
+            reason = str(error.__cause__ or error) or type(error).__name__
+            remedy = f"; is its authority that of {self._source}?" if untrusted else ""
+            raise UnreachableError(f"{url}: not reachable ({reason}){remedy}") from error
+
+    @asynccontextmanager
+    async def _answer(
+        self, opened: _Opened, url: str, params: Mapping[str, str], seconds: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        headers = await self._headers(opened.configuration)
+        if opened.session.closed:
+            raise UnreachableError(f"{url}: the credentials are being loaded again")
+        async with asyncio.timeout(self._timeout):
+            response = await opened.session.get(
+                url,
+                params=params,
+                headers=headers,
+                proxy=opened.configuration.proxy,
+                server_hostname=opened.configuration.tls_server_name,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+                allow_redirects=False,
+            )
+        try:
+            if response.status != 200:
+                raise await self._refusal(url, response)
+            yield response
+        finally:
+            _hang_up(response)
+
+    async def _open(self) -> _Opened:
+        async with self._opening:
+            if self._opened is None:
+                configuration = await self._source.load()
+                try:
+                    self._opened = _session(configuration)
+                except (OSError, ValueError) as error:
+                    raise CredentialsError(
+                        f"{self._source}: its certificates or key cannot be used ({error})"
+                    ) from error
+            return self._opened
+
+    async def _forget(self, opened: _Opened) -> None:
+        """What was refused is loaded anew for the next request, unless somebody was faster."""
+        if self._opened is opened:
+            await self.close()
+
+    async def _headers(self, configuration: Configuration) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            # Inside a data centre, unpacking costs more time than it saves.
+            "Accept-Encoding": "identity",
+            "User-Agent": self._user_agent,
+        }
+        try:
+            token = (await configuration.auth_settings()).get("BearerToken")
+        except Exception as error:  # the file of the token, or the plugin, is gone
+            raise CredentialsError(f"{self._source} cannot be used any more ({error})") from error
+        if token and token["value"]:
+            headers["Authorization"] = token["value"].strip()
+        return headers
+
+    async def _refusal(self, url: str, response: aiohttp.ClientResponse) -> ClusterError:
+        body = b""
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > LONGEST_REFUSAL:
+                break
+        try:
+            status = msgspec.json.decode(body, type=Status)
+        except msgspec.DecodeError:
+            status = Status()
+        text = f"{url}: {response.status} {status.message or response.reason or ''}".rstrip()
+        if response.status == 401:
+            text += f": the API server does not accept {self._source}"
+        elif response.status == 403:
+            text += ": grant this to the user in a ClusterRole"
+        seconds = response.headers.get("Retry-After", "")
+        return refused(text, response.status, float(seconds) if seconds.isdecimal() else 0.0)
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Without a goodbye where there is more to come: TLS would wait 30 s for the other's."""
+    if response.connection and response.connection.transport:
+        response.connection.transport.abort()
+    response.close()
+
+
+def refused(text: str, status: int, retry_after: float = 0.0) -> RefusedError:
+    """The error for a status, whether it came as the answer or within a watch."""
+    kind = ExpiredError if status == 410 else RefusedError
+    return kind(text, status, retry_after)
+
+
+async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """The lines of a stream, however it is cut; linear in its length, also for very long ones."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line = b"".join((*parts, end))
+            parts, size = [], 0
+            if line:
+                yield line
+        parts.append(rest)
+        size += len(rest)
+        if size > LONGEST_LINE:
+            raise ProtocolError(f"a line of more than {LONGEST_LINE} bytes in a watch")
+
+
+def _session(configuration: Configuration) -> _Opened:
+    # The client library turns authorities, certificates and switches into a TLS context.
+    tls = RESTClientObject(configuration).ssl_context
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls, limit=0, socket_factory=_socket),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # As Go does: proxies of the environment, but never for this machine itself.
+        trust_env=not _loopback(configuration.host),
+    )
+    return _Opened(configuration, session)
+
+
+def _loopback(host: str) -> bool:
+    name = URL(host).host or ""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _socket(address: Any) -> socket.socket:
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE:
+        if option := getattr(socket, name, None):  # Linux has them all, others some
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made

@@ -1,0 +1,38 @@
+"""What can go wrong between this process and the API server, in words for an administrator.
+
+Every text names the file or the URL and what to do about it; none holds a credential.
+"""
+
+from __future__ import annotations
+
+
+class ClusterError(Exception):
+    """The API server could not be asked, or did not answer as it should."""
+
+
+class CredentialsError(ClusterError):
+    """The file, variable or plugin that says where the API server is cannot be used."""
+
+
+class UnreachableError(ClusterError):
+    """No connection, or no answer in time."""
+
+
+class ProtocolError(ClusterError):
+    """An answer that is no answer of an API server."""
+
+
+class RefusedError(ClusterError):
+    """An answer that is no success.
+
+    status: the HTTP status. retry_after: the seconds the API server asks to wait, 0 for none.
+    """
+
+    def __init__(self, text: str, status: int, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ExpiredError(RefusedError):
+    """410: the history from this resourceVersion on is gone, everything must be listed again."""

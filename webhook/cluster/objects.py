@@ -1,0 +1,49 @@
+"""The parts of cluster objects that are kept, as small typed views.
+
+Unlike `policies.objects` these read what the API server itself answers, never a request.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Metadata(msgspec.Struct, gc=False):
+    name: str = ""
+    namespace: str = ""
+    resourceVersion: str = ""
+    labels: dict[str, str] | None = None
+
+
+class Object(msgspec.Struct, gc=False):
+    """What every kind has, and a bookmark as well."""
+
+    metadata: Metadata
+
+    @property
+    def key(self) -> str:
+        """``name``, or ``namespace/name`` of what is in a namespace."""
+        name, namespace = self.metadata.name, self.metadata.namespace
+        return f"{namespace}/{name}" if namespace else name
+
+
+class Namespace(Object, gc=False):
+    pass
+
+
+class NodeSpec(msgspec.Struct, gc=False):
+    providerID: str | None = None
+
+
+class NodeAddress(msgspec.Struct, gc=False):
+    type: str = ""
+    address: str = ""
+
+
+class NodeStatus(msgspec.Struct, gc=False):
+    addresses: list[NodeAddress] | None = None
+
+
+class Node(Object, gc=False):
+    spec: NodeSpec | None = None
+    status: NodeStatus | None = None
