@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -21,19 +22,21 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from policies.model import Request
+from policies.resources import Resource
 from webhook.audit.findings import Unreadable
 from webhook.audit.judge import apply, creation, namespace_labels
-from webhook.audit.kinds import find, kinds
+from webhook.audit.kinds import kinds
 from webhook.audit.manifests import Manifest, read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,12 +47,16 @@ TITLES = {"good": "Good: goes through", "bad": "Bad: denied or warned of"}
 START_SECONDS, STOP_SECONDS = 30.0, 30.0
 
 # What no policy reads is asked about all the same; a cluster would not even send it.
-OTHERS = {
-    "Gateway": "gateways",
-    "HTTPRoute": "httproutes",
-    "Ingress": "ingresses",
-    "NetworkPolicy": "networkpolicies",
+UNREAD = {
+    (group, kind): Resource(group, resource, kind, decode=json.loads, subjects=lambda _: ())
+    for group, resource, kind in (
+        ("gateway.networking.k8s.io", "gateways", "Gateway"),
+        ("gateway.networking.k8s.io", "httproutes", "HTTPRoute"),
+        ("networking.k8s.io", "ingresses", "Ingress"),
+        ("networking.k8s.io", "networkpolicies", "NetworkPolicy"),
+    )
 }
+KINDS = {**UNREAD, **kinds()}
 
 
 class DemoError(Exception):
@@ -83,8 +90,10 @@ def main(examples: Path) -> int:
             with httpx.Client(base_url=url, verify=ssl.create_default_context(cafile=ca)) as client:
                 answers = [ask(client, sample) for sample in samples]
     except (DemoError, httpx.HTTPError) as error:
-        Console(stderr=True, highlight=False).print(f"demo: {error}", style="red", markup=False)
+        Console(stderr=True).out(f"demo: {error}", style="red", highlight=False)
         return 2
+    except KeyboardInterrupt:
+        return 130
     for folder in PASSES:
         console.print()
         console.print(table(folder, [one for one in answers if one.folder == folder]))
@@ -113,7 +122,7 @@ def serving(config: Path) -> Iterator[tuple[str, Path]]:
         listen, health = free_addresses()
         command = [sys.executable, "-m", "webhook", "serve", "--standalone"]
         command += ["--listen", listen, "--health-listen", health, "--cert-dir", str(certs)]
-        command += ["--config", str(config.resolve())]
+        command += ["--config", str(config.resolve()), "--drain", "0"]
         with log.open("wb") as output:
             # Our own interpreter and our own words; nothing of it comes from outside.
             server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)  # noqa: S603
@@ -160,50 +169,32 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 def ask(client: httpx.Client, sample: Manifest) -> Answer:
     """The verdict on the creation of a sample, with the patch applied that came before it."""
-    request, resource = asked_about(sample)
+    group, _, version = sample.api_version.rpartition("/")
+    if (group, sample.kind) not in KINDS:
+        raise DemoError(f"{sample.file}: the demo does not know the kind {sample.kind}")
     obj = sample.object
+    request = creation(KINDS[group, sample.kind], obj, "default")
     if sample.kind == "Namespace":  # the one default that a verdict can depend on here
         obj = {**obj, "metadata": {**obj["metadata"], "labels": namespace_labels(obj)}}
-    mutated = post(client, "/mutate", review(request, resource, obj))
-    patch = json.loads(base64.b64decode(mutated.get("patch", ""))) if mutated.get("patch") else []
+    mutated = post(client, "/mutate", review(request, version, obj))
+    patch = json.loads(base64.b64decode(mutated["patch"])) if "patch" in mutated else []
     judged = mutated
     if mutated["allowed"]:
-        judged = post(client, "/validate", review(request, resource, apply(obj, tuple(patch))))
+        judged = post(client, "/validate", review(request, version, apply(obj, tuple(patch))))
     name = f"{request.namespace}/{request.name}" if "namespace" in obj["metadata"] else request.name
     return Answer(sample, name, verdict(judged, patch), reasons(judged), patch)
 
 
-def asked_about(sample: Manifest) -> tuple[Request, dict[str, str]]:
-    """The request that creates a sample, and the resource as the API names it."""
-    group, _, version = sample.api_version.rpartition("/")
-    known = find(kinds(), sample.api_version, sample.kind)
-    if known is not None:
-        request = creation(known, sample.object, "default")
-    elif sample.kind in OTHERS:
-        metadata = sample.object["metadata"]
-        request = Request(
-            operation="CREATE",
-            group=group,
-            resource=OTHERS[sample.kind],
-            kind=sample.kind,
-            namespace=metadata.get("namespace", "default"),
-            name=metadata["name"],
-        )
-    else:
-        raise DemoError(f"{sample.file}: the demo does not know the kind {sample.kind}")
-    return request, {"group": group, "version": version, "resource": request.resource}
-
-
-def review(request: Request, resource: dict[str, str], obj: Any) -> dict[str, Any]:
+def review(request: Request, version: str, obj: Any) -> dict[str, Any]:
     """An AdmissionReview as an API server sends it for a developer's `kubectl create`."""
-    version = {"group": resource["group"], "version": resource["version"]}
+    group = {"group": request.group, "version": version}
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {
             "uid": str(uuid.uuid4()),
-            "kind": {**version, "kind": request.kind},
-            "resource": resource,
+            "kind": {**group, "kind": request.kind},
+            "resource": {**group, "resource": request.resource},
             "name": request.name,
             "namespace": request.namespace,
             "operation": request.operation,
@@ -236,48 +227,64 @@ def verdict(response: dict[str, Any], patch: Sequence[Any]) -> str:
 
 
 def reasons(response: dict[str, Any]) -> list[str]:
-    """One text a violation: the lines of a denial between its head and its foot, the warnings."""
+    """One text a violation: the lines of a denial between its head and its foot, then warnings.
+
+    Warnings are cut at 120 characters, as the API server demands; the audit annotation has what
+    they say in full.
+    """
     denial = response.get("status", {}).get("message", "")
+    warned = response.get("auditAnnotations", {}).get("warn", "")
     lines = [line.removeprefix("- ") for line in denial.splitlines() if line.startswith("- ")]
-    return [*lines, *response.get("warnings", ())]
+    return [*lines, *filter(None, re.split(r"; (?=[a-z-]+: )", warned))]
 
 
 # --- What people read
 
 
 def table(folder: str, answers: Sequence[Answer]) -> Table:
+    """A row for each object, under the name of its file and the comment the file begins with."""
     found = Table(title=TITLES[folder], title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    found.add_column("Sample", overflow="fold", ratio=2)
     found.add_column("Verdict", no_wrap=True)
-    found.add_column("Why, and what is changed", overflow="fold", ratio=3)
-    before = ""
-    for answer in answers:
-        file = Path(answer.sample.file).name
-        sample = Text(f"{answer.sample.kind} {answer.name}")
-        if file != before:
-            sample = Text(f"{file}\n", style="bold").append(sample)
-        mark = Text(answer.verdict, style=STYLES[answer.verdict])
-        if not answer.as_expected:
-            mark.append("\nunexpected", style="bold red")
-        changes = [f"{op['op']} {op['path']} {json.dumps(op['value'])}" for op in answer.patch]
-        found.add_row(sample, mark, Text("\n".join([*answer.reasons, *changes])))
-        before = file
+    found.add_column("Object, reasons (-) and changes (+)", overflow="fold")
+    for file, group in groupby(answers, key=lambda answer: Path(answer.sample.file)):
+        found.add_row("", Text.assemble((file.name, "bold"), f": {comment(file)}"))
+        for answer in group:
+            mark = Text(answer.verdict, style=STYLES[answer.verdict])
+            if not answer.as_expected:
+                mark.append("\nunexpected", style="bold red")
+            found.add_row(mark, Group(Text(f"{answer.sample.kind} {answer.name}"), details(answer)))
+        found.add_row()
     return found
+
+
+def comment(file: Path) -> str:
+    lines = takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in lines)
+
+
+def details(answer: Answer) -> Table:
+    """The reasons and the patch as a list with hanging indents."""
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for reason in answer.reasons:
+        lines.add_row("-", Text(reason))
+    for operation in answer.patch:
+        lines.add_row("+", Text(f"{operation['path']}: {json.dumps(operation['value'])}"))
+    return lines
 
 
 def summary(console: Console, answers: Sequence[Answer]) -> int:
     counted = Counter(answer.verdict for answer in answers)
+    files = len({answer.sample.file for answer in answers})
     counts = ", ".join(f"{counted[one]} {one}" for one in STYLES)
-    console.print(f"{len(answers)} objects: {counts}.")
+    console.print(f"{len(answers)} objects in {files} files: {counts}.")
     surprises = [answer for answer in answers if not answer.as_expected]
     for answer in surprises:
         expected = " or ".join(PASSES[answer.folder])
         where = f"{answer.folder}/{Path(answer.sample.file).name}"
-        console.print(
-            f"{where}: {answer.sample.kind} {answer.name} is {answer.verdict}, not {expected}",
-            style="red",
-            markup=False,
-        )
+        what = f"{answer.sample.kind} {answer.name} is {answer.verdict}, not {expected}"
+        console.out(f"{where}: {what}", style="red", highlight=False)
     if not surprises:
         console.print("Every verdict is what the folder of its sample says.", style="green")
     return 1 if surprises else 0
