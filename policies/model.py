@@ -91,6 +91,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     cluster: ClusterFacts = NOTHING_KNOWN
 
 
+class Right(msgspec.Struct, frozen=True):
+    """The right to ``exempt`` the resource ``policies.netreeve.io/<name>``, as RBAC grants it.
+
+    namespace: where it is needed; "" for the whole cluster.
+    """
+
+    name: str
+    namespace: str = ""
+
+
 class Violation(msgspec.Struct, frozen=True):
     """One reason against an object.
 
@@ -100,6 +110,7 @@ class Violation(msgspec.Struct, frozen=True):
     keys: what identifies this violation on the old object, independent of list positions; it is
         an old one only if the old object had *all* of them. Empty: the field path.
     at_most: the strongest action this violation may have, whatever the policy's action is.
+    unless: the right that lifts it: who has it is warned where others are denied.
     """
 
     field: str
@@ -107,6 +118,7 @@ class Violation(msgspec.Struct, frozen=True):
     fix: str
     keys: tuple[str, ...] = ()
     at_most: Action | None = None
+    unless: Right | None = None
 
     @property
     def identity(self) -> tuple[str, ...]:

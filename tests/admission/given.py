@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from policies.model import UPDATE, Action, NoParams, Policy, Request, Rule, User, Violation
+from policies.model import UPDATE, Action, NoParams, Policy, Request, Right, Rule, User, Violation
 from policies.objects import Service
 from policies.selectors import LabelSelector
 from webhook.admission.gate import Cluster, Gate, Review
@@ -18,6 +18,7 @@ from webhook.admission.plan import Ruleset, Setting, Step
 class PortParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowed: tuple[int, ...] = ()
     at_most: Action | None = None
+    unless: Right | None = None
 
 
 def node_ports(service: Service, request: Request, params: PortParams) -> Iterator[Violation]:
@@ -33,6 +34,7 @@ def node_ports(service: Service, request: Request, params: PortParams) -> Iterat
                 "remove it",
                 keys=(str(port.nodePort),),
                 at_most=params.at_most,
+                unless=params.unless,
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from policies.model import NOTHING_KNOWN, Action, ClusterFacts, NoParams
+from policies.model import NOTHING_KNOWN, Action, ClusterFacts, NoParams, Right
 from tests.admission.given import LABEL, PortParams, gate, review, service, step
 from webhook.admission.plan import Setting, Step
 from webhook.admission.verdict import ALLOWED, MALFORMED, Verdict
@@ -143,6 +143,37 @@ class TestRatchet:
         verdict = gate(step()).validate(review([], []))
         assert verdict.allowed
         assert found(verdict) == [("Warn", "object", True)]
+
+
+class TestRights:
+    right = Right("ports", "dev")
+    liftable = gate(step(params=PortParams(unless=right)))
+
+    def test_a_denial_asks_for_the_right_that_would_lift_it_once(self) -> None:
+        verdict = self.liftable.validate(review(service(30080, 30081)))
+        assert not verdict.allowed
+        assert verdict.questions == (self.right,)
+
+    def test_who_has_the_right_is_warned(self) -> None:
+        verdict = self.liftable.validate(review(service(30080)), {self.right: True})
+        assert [(f.action, f.lifted) for f in verdict.findings] == [(Action.WARN, True)]
+        assert verdict.questions == ()
+
+    def test_who_has_it_not_is_denied_without_a_further_question(self) -> None:
+        verdict = self.liftable.validate(review(service(30080)), {self.right: False})
+        assert not verdict.allowed
+        assert verdict.questions == ()
+
+    def test_another_right_is_no_answer(self) -> None:
+        verdict = self.liftable.validate(review(service(30080)), {Right("ports"): True})
+        assert not verdict.allowed
+        assert verdict.questions == (self.right,)
+
+    def test_nobody_is_asked_about_what_is_not_denied(self) -> None:
+        old = review(service(30080), service(30080))
+        assert self.liftable.validate(old).questions == ()
+        warning = gate(step(Action.WARN, PortParams(unless=self.right)))
+        assert warning.validate(review(service(30080))).questions == ()
 
 
 class TestHostileObjects:

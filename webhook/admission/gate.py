@@ -19,6 +19,7 @@ from policies.model import (
     ClusterFacts,
     Policy,
     Request,
+    Right,
     Violation,
 )
 from webhook.admission.patch import diff
@@ -26,6 +27,8 @@ from webhook.admission.plan import Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
 
 Body = bytes | msgspec.Raw
+Answers = Mapping[Right, bool]
+NO_ANSWERS: Answers = {}
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
 
@@ -66,8 +69,11 @@ class Gate:
         self._excluded = ruleset.excluded_namespaces
         self._cluster = cluster or Offline()
 
-    def validate(self, review: Review) -> Verdict:
-        """Every finding on the object; what the old object already violated is only warned of."""
+    def validate(self, review: Review, answers: Answers = NO_ANSWERS) -> Verdict:
+        """Every finding on the object; what the old object already violated is only warned of.
+
+        answers: whether the requester has the rights of an earlier verdict's ``questions``.
+        """
         request = review.request
         lane = self._lane(request)
         if lane is None or not lane.validating:
@@ -80,7 +86,8 @@ class Gate:
             return ALLOWED
         if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
             findings = _ratchet(findings, self._judge(lane, request, review.old, []))
-        return Verdict(in_order(findings), (), tuple(errors))
+        findings, questions = _lift(findings, answers)
+        return Verdict(in_order(findings), (), tuple(errors), questions)
 
     def mutate(self, review: Review) -> Verdict:
         """The patch that the mutating policies want; an object they cannot read is denied."""
@@ -197,6 +204,20 @@ def _ratchet(findings: list[Finding], old: list[Finding]) -> list[Finding]:
         else f
         for f in findings
     ]
+
+
+def _lift(findings: list[Finding], answers: Answers) -> tuple[list[Finding], tuple[Right, ...]]:
+    """Deny becomes Warn where the requester has the right to; the rights still to be asked for."""
+    rights = [f.violation.unless for f in findings if f.action is Action.DENY]
+    if not any(rights):
+        return findings, ()
+    lifted = [
+        Finding(f.policy, Action.WARN, f.violation, lifted=True)
+        if f.action is Action.DENY and f.violation.unless and answers.get(f.violation.unless)
+        else f
+        for f in findings
+    ]
+    return lifted, tuple({right: None for right in rights if right and right not in answers})
 
 
 def _strongest(steps: tuple[Step, ...]) -> Action | None:

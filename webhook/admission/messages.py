@@ -25,6 +25,8 @@ def denial(request: Request, verdict: Verdict) -> str:
     ]
     if len(denied) > MOST_DENIALS:
         lines.append(f"- and {len(denied) - MOST_DENIALS} more")
+    if verdict.questions:
+        lines.append("Whether you may exempt this could not be asked of the API server; try again")
     lines.append(_one_line(f"More: netreeve explain {denied[0].policy}"))
     return "\n".join(lines)
 
@@ -32,7 +34,7 @@ def denial(request: Request, verdict: Verdict) -> str:
 def warnings(verdict: Verdict) -> list[str]:
     """One line for every violation that warns."""
     warned = verdict.under(Action.WARN)
-    lines = [_shorten(_warning(finding), WARNING_LENGTH) for finding in warned[:MOST_WARNINGS]]
+    lines = [_warning(finding) for finding in warned[:MOST_WARNINGS]]
     if len(warned) > MOST_WARNINGS:
         lines.append(f"netreeve: and {len(warned) - MOST_WARNINGS} more warnings")
     return lines
@@ -65,9 +67,14 @@ def _line(finding: Finding) -> str:
 
 
 def _warning(finding: Finding) -> str:
+    """Why it is no denial is said even where the rest has to be cut."""
+    note = ""
     if finding.preexisting:
-        return f"{_line(finding)} (already so before this update)"
-    return f"{_line(finding)}; {finding.violation.fix}"
+        note = " (already so before this update)"
+    elif finding.lifted:
+        note = " (allowed: you may exempt it)"
+    text = _line(finding) if note else f"{_line(finding)}; {finding.violation.fix}"
+    return _shorten(text, WARNING_LENGTH - len(note)) + note
 
 
 def _one_line(text: str) -> str:

@@ -12,10 +12,16 @@ from typing import Any
 
 import msgspec
 
-from policies.model import NOTHING_KNOWN, ClusterFacts, Request, User
+from policies.model import CONNECT, CREATE, DELETE, NOTHING_KNOWN, UPDATE, ClusterFacts, Request, User
 from webhook.admission import messages
 from webhook.admission.gate import Review
 from webhook.admission.verdict import Verdict
+
+LONGEST_UID = 128
+"""Characters; the API server's have 36, and every answer repeats them."""
+
+LONGEST_MESSAGE = 16 * 1024
+"""Characters of a denial; a user who reads on at this point is not helped by more."""
 
 API_VERSION = "admission.k8s.io/v1"
 _BETA = "admission.k8s.io/v1beta1"
@@ -76,6 +82,14 @@ class AdmissionReview(msgspec.Struct):
     request: AdmissionRequest
 
 
+_OBJECTS: dict[str, tuple[str, ...]] = {
+    CREATE: ("object",),
+    UPDATE: ("object", "oldObject"),
+    DELETE: ("oldObject",),
+    CONNECT: (),
+}
+"""What each operation must carry, or there is nothing to judge."""
+
 _decode = msgspec.json.Decoder(AdmissionReview).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -86,25 +100,44 @@ _VERSION = re.compile(rb'"apiVersion"\s*:\s*"admission\.k8s\.io/v1beta1"')
 def decode(body: bytes) -> AdmissionRequest:
     """The request of an AdmissionReview. Raises InvalidReviewError, with the uid if it has one."""
     try:
+        if not body.isascii():
+            body.decode()  # what is skipped below would not be looked at
         review = _decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise _invalid(body, error) from None
+    except msgspec.DecodeError as error:
+        raise _invalid(body, str(error)) from None
+    except RecursionError:
+        raise _invalid(body, "nested too deep") from None
+    except UnicodeDecodeError:
+        raise _invalid(body, "not UTF-8") from None
     request = review.request
+    if not 0 < len(request.uid) <= LONGEST_UID:
+        raise InvalidReviewError(f"request.uid must have 1 to {LONGEST_UID} characters")
     if review.apiVersion != API_VERSION or review.kind != "AdmissionReview":
         version = _BETA if review.apiVersion == _BETA else API_VERSION
         raise InvalidReviewError(
             f"must be an AdmissionReview of {API_VERSION}", uid=request.uid, api_version=version
         )
-    if not request.uid:
-        raise InvalidReviewError("request.uid must not be empty")
+    if problem := _problem(request):
+        raise InvalidReviewError(problem, uid=request.uid)
     return request
 
 
-def _invalid(body: bytes, error: Exception) -> InvalidReviewError:
+def _problem(request: AdmissionRequest) -> str:
+    """Why there is nothing to judge, "" when there is."""
+    required = _OBJECTS.get(request.operation)
+    if required is None:
+        return "request.operation must be CREATE, UPDATE, DELETE or CONNECT"
+    for name in ("object", "oldObject"):
+        raw = getattr(request, name)
+        if raw[:1] != b"{" and (name in required or _present(raw)):
+            return f"request.{name} must be an object on {request.operation}"
+    return ""
+
+
+def _invalid(body: bytes, reason: str) -> InvalidReviewError:
     """An answer needs the uid; the API server writes it first, so it is in the head of the body."""
     head = body[:1024]
     found = _UID.search(head)
-    reason = str(error) if isinstance(error, msgspec.DecodeError) else "nested too deep"
     return InvalidReviewError(
         f"no AdmissionReview could be read: {reason}",
         uid=found[1].decode() if found else "",
@@ -169,7 +202,7 @@ _ALLOW_TAIL = b',"allowed":true}}'
 
 
 def _forbidden(message: str) -> dict[str, Any]:
-    return {"code": 403, "reason": "Forbidden", "message": message}
+    return {"code": 403, "reason": "Forbidden", "message": message[:LONGEST_MESSAGE]}
 
 
 def _answer(response: dict[str, Any], api_version: str) -> bytes:

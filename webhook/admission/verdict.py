@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from policies.model import Action, Violation
+from policies.model import Action, Right, Violation
 
 MALFORMED = "malformed"
 """Stands where a policy id would when the object could not be read at all."""
@@ -18,12 +18,14 @@ class Finding(msgspec.Struct, frozen=True):
 
     preexisting: the object already violated the policy like this before the update, so what
         would be Deny has become Warn.
+    lifted: the requester has the right that lifts the violation, so Deny has become Warn.
     """
 
     policy: str
     action: Action
     violation: Violation
     preexisting: bool = False
+    lifted: bool = False
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -31,11 +33,14 @@ class Verdict(msgspec.Struct, frozen=True):
 
     findings: sorted by policy id and field path. patch: RFC 6902 operations, () for no change.
     errors: exceptions that policies raised; each has a finding too, these are for the log.
+    questions: rights that would lift a denial if the requester has them. Ask, then judge again
+        with the answers; what stays unanswered stays denied.
     """
 
     findings: tuple[Finding, ...] = ()
     patch: tuple[dict[str, Any], ...] = ()
     errors: tuple[Exception, ...] = ()
+    questions: tuple[Right, ...] = ()
 
     @property
     def allowed(self) -> bool:
