@@ -87,7 +87,7 @@ def test_a_full_request_becomes_the_words_of_the_gate() -> None:
 def test_null_and_absent_objects_are_none() -> None:
     for fields in ({"object": None, "oldObject": None}, {}):
         request = {key: value for key, value in FULL.items() if key not in ("object", "oldObject")}
-        review = to_review(decode(body({**request, **fields})))
+        review = to_review(decode(body({**request, **fields, "operation": "CONNECT"})))
         assert (review.object, review.old) == (None, None)
 
 
@@ -110,6 +110,14 @@ def test_null_and_absent_objects_are_none() -> None:
         (body(FULL, kind="Review"), FULL["uid"]),
         (body({**FULL, "name": "~"}).replace(b"~", b"\xff"), FULL["uid"]),
         (body({**FULL, "object": "~"}).replace(b'"~"', b"[" * 50_000), FULL["uid"]),
+        (body({**FULL, "object": {"a": "~"}}).replace(b"~", b"\xff"), FULL["uid"]),
+        (body({**FULL, "uid": "u" * 129}), ""),
+        (body({**FULL, "operation": "create"}), FULL["uid"]),
+        (body({**FULL, "object": None}), FULL["uid"]),
+        (body({**FULL, "object": []}), FULL["uid"]),
+        (body({**FULL, "oldObject": None}), FULL["uid"]),
+        (body({**FULL, "operation": "CREATE", "oldObject": "pod"}), FULL["uid"]),
+        (body({**FULL, "operation": "DELETE", "oldObject": None}), FULL["uid"]),
     ],
 )
 def test_what_is_no_review_is_refused_with_the_uid_where_there_is_one(

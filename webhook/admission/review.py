@@ -12,7 +12,16 @@ from typing import Any
 
 import msgspec
 
-from policies.model import CONNECT, CREATE, DELETE, NOTHING_KNOWN, UPDATE, ClusterFacts, Request, User
+from policies.model import (
+    CONNECT,
+    CREATE,
+    DELETE,
+    NOTHING_KNOWN,
+    UPDATE,
+    ClusterFacts,
+    Request,
+    User,
+)
 from webhook.admission import messages
 from webhook.admission.gate import Review
 from webhook.admission.verdict import Verdict
@@ -129,7 +138,7 @@ def _problem(request: AdmissionRequest) -> str:
         return "request.operation must be CREATE, UPDATE, DELETE or CONNECT"
     for name in ("object", "oldObject"):
         raw = getattr(request, name)
-        if raw[:1] != b"{" and (name in required or _present(raw)):
+        if not _is_object(raw) and (name in required or _present(raw)):
             return f"request.{name} must be an object on {request.operation}"
     return ""
 
@@ -172,6 +181,10 @@ def _user(info: UserInfo) -> User:
 
 def _present(raw: msgspec.Raw) -> msgspec.Raw | None:
     return None if len(raw) == 0 or (len(raw) == 4 and bytes(raw) == b"null") else raw
+
+
+def _is_object(raw: msgspec.Raw) -> bool:
+    return len(raw) > 0 and memoryview(raw)[0] == ord("{")
 
 
 def encode(uid: str, request: Request, verdict: Verdict) -> bytes:

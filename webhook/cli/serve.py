@@ -1,0 +1,177 @@
+"""``netreeve serve``: the admission webhook."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webhook.server.listen import Address, AddressError, parse
+
+if TYPE_CHECKING:
+    from webhook.server.assemble import Options
+
+CERT_DIR = Path("/etc/netreeve/tls")
+DRAIN_SECONDS = 15.0
+"""Longer than it takes until every API server has heard that an endpoint is gone."""
+
+_DESCRIPTION = """\
+Answers the API server's admission reviews over HTTPS: POST /validate and POST /mutate.
+On the health port, over plain HTTP: /livez, /readyz and /metrics.
+
+In a cluster it needs a certificate and read access to namespaces and nodes. To try it
+without any of that:
+
+  netreeve serve --standalone --listen 127.0.0.1:8443 --health-listen 127.0.0.1:8080
+"""
+
+_EPILOG = """\
+Spans are sent to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, if it is set.
+A changed certificate or configuration is taken up while running; SIGTERM drains.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = subparsers.add_parser(
+        "serve",
+        help="answer admission reviews over HTTPS",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    command.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        type=_address,
+        default=":8443",
+        help="where reviews are answered (default: :8443, on IPv4 and IPv6). Control planes of "
+        "private GKE clusters reach nodes on 443 and 10250 only: use :10250 there",
+    )
+    command.add_argument(
+        "--health-listen",
+        metavar="HOST:PORT",
+        type=_address,
+        default=":8080",
+        help="where /livez, /readyz and /metrics are answered (default: :8080)",
+    )
+    command.add_argument(
+        "--cert-dir",
+        metavar="DIR",
+        type=Path,
+        help=f"directory with tls.crt and tls.key (default: {CERT_DIR}; with --standalone, "
+        "a temporary one)",
+    )
+    command.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="configuration of the gate (docs/configuration.md); without it, the standard profile",
+    )
+    command.add_argument(
+        "--drain",
+        metavar="SECONDS",
+        type=_seconds,
+        default=DRAIN_SECONDS,
+        help="how long to go on serving after SIGTERM, so that the API server finds another "
+        f"replica first (default: {DRAIN_SECONDS:g})",
+    )
+    cluster = command.add_mutually_exclusive_group()
+    cluster.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="how to reach the cluster; without it, by the service account of the pod",
+    )
+    cluster.add_argument(
+        "--standalone",
+        action="store_true",
+        help="needs no cluster: make a throw-away CA and certificate (ca.crt, tls.crt and tls.key "
+        "in --cert-dir), and know no namespace labels and no nodes",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    # Loads the server, 0.4 s, which no other command needs.
+    from webhook.server.assemble import StartError, serve  # noqa: PLC0415
+
+    with _options(args) as options:
+
+        def announce(reviews: Address, health: Address) -> None:
+            print(_announcement(options, reviews, health), flush=True)
+
+        try:
+            serve(options, os.environ, announce)
+        except StartError as error:
+            print(f"netreeve: {error}", file=sys.stderr)
+            return 2
+    return 0
+
+
+@contextlib.contextmanager
+def _options(args: argparse.Namespace) -> Iterator[Options]:
+    from webhook.server.assemble import Options  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        directory = args.cert_dir or CERT_DIR
+        if args.standalone and not args.cert_dir:
+            scratch = tempfile.TemporaryDirectory(prefix="netreeve-")
+            directory = Path(stack.enter_context(scratch))
+        yield Options(
+            listen=args.listen,
+            health_listen=args.health_listen,
+            cert_dir=directory,
+            config=args.config,
+            standalone=args.standalone,
+            kubeconfig=args.kubeconfig,
+            drain=args.drain,
+        )
+
+
+def _announcement(options: Options, reviews: Address, health: Address) -> str:
+    url = f"https://{_reachable(reviews)}"
+    text = f"""\
+        Reviews are answered at {url}/validate and {url}/mutate
+        Health and metrics at http://{_reachable(health)}/readyz and /metrics"""
+    if options.standalone:
+        text += f"""
+        The throw-away CA is {options.cert_dir}/ca.crt. A review to try, which is denied:
+
+          curl --cacert {options.cert_dir}/ca.crt -H 'Content-Type: application/json' \\
+            {url}/validate -d '{_SAMPLE}'
+"""
+    return textwrap.dedent(text)
+
+
+_SAMPLE = (
+    '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1",'
+    '"operation":"CREATE","resource":{"group":"","version":"v1","resource":"pods"},'
+    '"namespace":"default","object":{"spec":{"hostNetwork":true}}}}'
+)
+
+
+def _reachable(address: Address) -> Address:
+    """What a client on this machine can ask for."""
+    return address._replace(host="localhost") if address.host in ("::", "0.0.0.0") else address  # noqa: S104
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse(text)
+    except AddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:  # NaN is refused here as well
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds, 0 to 3600")
+    return seconds

@@ -1,0 +1,77 @@
+"""A uvicorn server on a socket of ours, with guarded connections and bounded TLS handshakes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from webhook.server.listen import BACKLOG
+from webhook.server.protocol import Guard, GuardedProtocol
+
+
+class Listener(uvicorn.Server):
+    """Serves ``app``; tls: None for plain HTTP. Set ``should_exit`` to end `serve`.
+
+    under_way: filled with the tasks of requests that are not yet answered.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        guard: Guard,
+        *,
+        tls: ssl.SSLContext | None = None,
+        under_way: set[asyncio.Task[None]] | None = None,
+    ) -> None:
+        limits = guard.limits
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=GuardedProtocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=math.ceil(limits.idle),
+                timeout_graceful_shutdown=math.ceil(limits.receive) + 1,
+            )
+        )
+        self.guard = guard
+        self._tls = tls
+        if under_way is not None:
+            self.server_state.tasks = under_way
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the program, which has two of us."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the base class does it, but with the time-outs that it has no setting for."""
+        options: dict[str, Any] = {"backlog": BACKLOG}
+        if self._tls is not None:
+            limits = self.guard.limits
+            options["ssl"] = self._tls
+            options["ssl_handshake_timeout"] = limits.handshake
+            options["ssl_shutdown_timeout"] = limits.shutdown
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(self._connection, sock=sock, **options)
+            for sock in sockets or []
+        ]
+        self.started = True
+
+    def _connection(self) -> GuardedProtocol:
+        return GuardedProtocol(self.config, self.server_state, self.guard)

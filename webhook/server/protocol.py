@@ -1,0 +1,193 @@
+"""uvicorn's HTTP/1.1 connection with the limits it lacks: sizes, deadlines and a cap.
+
+uvicorn 0.54 with httptools reads headers of any size, and waits for ever for a peer that sends
+half a request or does not read its answer. Owns only what happens before and beside the
+application; a complete request goes the way of the base class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import NoReturn
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from webhook.server.limits import Limits
+from webhook.telemetry.recorder import Recorder
+
+
+class Guard:
+    """What the connections of one listener share.
+
+    silent: those that never completed a request, oldest first. They make room for new ones, so
+        that a peer which only opens connections cannot keep others out.
+    """
+
+    def __init__(self, limits: Limits, recorder: Recorder) -> None:
+        self.limits = limits
+        self.recorder = recorder
+        self.silent: dict[GuardedProtocol, None] = {}
+        self.displaced = 0
+
+    def make_room(self) -> bool:
+        """Drop the oldest silent connection; False when there is none."""
+        self.displaced += 1
+        oldest = next(iter(self.silent), None)
+        if oldest is None:
+            return False
+        del self.silent[oldest]
+        oldest.transport.abort()
+        return True
+
+
+class _RefusedError(Exception):
+    """Stops the parser; the answer has been written."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, config: Config, server_state: ServerState, guard: Guard) -> None:
+        super().__init__(config, server_state, {})
+        self._guard = guard
+        self._limits = guard.limits
+        self._in_head = False
+        self._complete = True  # nothing has come of the next request
+        self._refused = False
+        self._head = 0  # bytes of the head in earlier chunks
+        self._chunk = 0  # bytes of the chunk that is being read
+        self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections and not self._guard.make_room():
+            transport.abort()
+            return
+        self._guard.silent[self] = None
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self._limits.idle, self.timeout_keep_alive_handler
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._guard.silent.pop(self, None)
+        self._set_deadline(None)
+        self._set_unread(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        in_head, self._complete, self._chunk = self._in_head, False, len(data)
+        super().data_received(data)
+        if self._complete or self._refused:
+            return
+        if self._in_head and in_head:
+            self._head += len(data)
+            if self._head > self._limits.head_bytes:
+                self._refuse_head()
+                return
+        if self._deadline is None:
+            self._set_deadline(self.loop.call_later(self._limits.receive, self._too_slow))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._complete, self._head = True, False, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Not by way of the base class: this is called ten times a request.
+        if not self._in_head:
+            self._stop(400, "http", "trailers after the body are not accepted")
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._head + self._chunk > self._limits.head_bytes and self._head_too_large():
+            self._refuse_head()
+            raise _RefusedError
+        if self.parser.should_upgrade():
+            self._stop(400, "http", "no other protocol is spoken here: remove the Upgrade header")
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._complete = True
+        self._guard.silent.pop(self, None)
+        self._set_deadline(None)
+
+    def send_400_response(self, msg: str) -> None:
+        """What the base class calls when the parser raised."""
+        self._refuse(400, "http", "this is no HTTP/1.1 request")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._set_unread(self.loop.call_later(self._limits.write, self.transport.abort))
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._set_unread(None)
+
+    def _head_too_large(self) -> bool:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return size > self._limits.head_bytes
+
+    def _refuse_head(self) -> None:
+        most = self._limits.head_bytes
+        self._refuse(431, "head-too-large", f"the headers must not exceed {most} bytes")
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        cycle = self.cycle
+        if not self._in_head and cycle is not None and cycle.response_started:
+            self.transport.close()  # it was answered early and goes on sending
+            return
+        seconds = self._limits.receive
+        self._refuse(408, "timeout", f"the request was not complete within {seconds:g} s")
+
+    def _stop(self, status: int, error: str, detail: str) -> NoReturn:
+        self._refuse(status, error, detail)
+        raise _RefusedError
+
+    def _refuse(self, status: int, error: str, detail: str) -> None:
+        """Answer for the application, then close; a peer that is still sending gets to read it."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        self._guard.recorder.refused(error, detail)
+        self._abandon()
+        self.transport.write(_answer(status, detail))
+        self._set_deadline(self.loop.call_later(self._limits.linger, self.transport.close))
+
+    def _abandon(self) -> None:
+        """The application is told that the peer is gone; requests that wait are not begun."""
+        self.pipeline.clear()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def _set_deadline(self, timer: asyncio.TimerHandle | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = timer
+
+    def _set_unread(self, timer: asyncio.TimerHandle | None) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+        self._unread = timer
+
+
+def _answer(status: int, detail: str) -> bytes:
+    body = f"netreeve: {detail}\n".encode()
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        "content-type: text/plain; charset=utf-8\r\n"
+        f"content-length: {len(body)}\r\n"
+        "connection: close\r\n\r\n"
+    )
+    return head.encode() + body

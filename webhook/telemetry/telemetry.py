@@ -1,0 +1,183 @@
+"""The Recorder of the program: turns what the server says into metrics, log lines and spans."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from policies.model import Action
+from webhook.admission.review import AdmissionRequest
+from webhook.admission.verdict import Verdict
+from webhook.telemetry.durations import Durations
+from webhook.telemetry.logs import Log
+from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.spans import Spans
+
+_UID = "request.uid"
+"""What the API server calls it in its own logs and traces is the ``uid`` of the request."""
+
+Counts = Counter[tuple[str, ...]]
+
+
+class Telemetry:
+    """Implements `recorder.Recorder`. spans: None for none.
+
+    Labels of counters are words of ours, policy ids or actions: never what a peer wrote.
+    """
+
+    def __init__(self, metrics: Metrics, log: Log, spans: Spans | None = None) -> None:
+        self._metrics, self._log, self._spans = metrics, log, spans
+        self._durations = Durations(metrics)
+        self._findings: Counts = Counter()
+        self._patches: Counts = Counter()
+        self._errors: Counts = Counter()
+        self._shed: Counts = Counter({(): 0})
+        self._configs: Counts = Counter()
+        self._certificates: Counts = Counter()
+        self._config_at = self._not_after = float("nan")
+        self._export_counters(metrics)
+        self._export_gauges(metrics)
+
+    def reviewed(
+        self,
+        webhook: str,
+        asked: AdmissionRequest,
+        verdict: Verdict,
+        started: float,
+        traceparent: bytes,
+    ) -> None:
+        seconds = time.perf_counter() - started
+        quiet = not verdict.findings and not verdict.patch
+        allowed = quiet or verdict.allowed
+        self._durations.record(webhook, asked, allowed, seconds)
+        trace = ""
+        if self._spans is not None:
+            attributes = {"review.webhook": webhook, "review.allowed": allowed, **_words(asked)}
+            trace = self._spans.record(f"review {webhook}", seconds, attributes, traceparent)
+        if not quiet:
+            self._count(webhook, asked, verdict)
+            self._tell(webhook, asked, verdict, seconds, trace)
+
+    def refused(self, error: str, detail: str, uid: str = "") -> None:
+        self._errors[(error,)] += 1
+        self._log.write("warning", "refused", error=error, detail=detail, **{_UID: uid})
+
+    def failed(self, error: Exception, uid: str) -> None:
+        self._errors[("internal",)] += 1
+        self._log.traceback("failed", error, **{_UID: uid})
+
+    def shed(self) -> None:
+        self._shed[()] += 1
+
+    def knows(self, resources: Iterable[tuple[str, str]]) -> None:
+        self._durations.knows(resources)
+
+    def config_loaded(self, *, ok: bool, at: datetime) -> None:
+        self._configs[(_result(ok),)] += 1
+        if ok:
+            self._config_at = at.timestamp()
+
+    def certificate_loaded(self, *, ok: bool, not_after: datetime | None) -> None:
+        self._certificates[(_result(ok),)] += 1
+        if ok and not_after is not None:
+            self._not_after = not_after.timestamp()
+
+    def watch(self, name: str, unit: str, description: str, read: Callable[[], float]) -> None:
+        self._metrics.gauge(name, unit, description, read)
+
+    def close(self) -> None:
+        """Send the spans that wait; the writer of the log is closed by whoever made it."""
+        if self._spans is not None:
+            self._spans.close()
+        self._metrics.close()
+
+    def _count(self, webhook: str, asked: AdmissionRequest, verdict: Verdict) -> None:
+        for finding in verdict.findings:
+            self._findings[finding.policy, finding.action.value] += 1
+        if verdict.patch:
+            self._patches[(webhook,)] += 1
+        for error in verdict.errors:
+            self._errors[("policy",)] += 1
+            self._log.traceback("policy failed", error, **{_UID: asked.uid})
+
+    def _tell(
+        self, webhook: str, asked: AdmissionRequest, verdict: Verdict, seconds: float, trace: str
+    ) -> None:
+        """Denials and patches; what is only warned of or audited is in the API server's audit."""
+        denied = sorted({finding.policy for finding in verdict.under(Action.DENY)})
+        if not denied and not verdict.patch:
+            return
+        self._log.write(
+            "info",
+            "denied" if denied else "patched",
+            webhook=webhook,
+            **_words(asked),
+            **{"request.generateName": None if asked.name else _generate_name(asked)},
+            policies=denied or None,
+            durationMs=round(seconds * 1000, 3),
+            traceId=trace,
+        )
+
+    def _export_counters(self, metrics: Metrics) -> None:
+        for name, description, labels, counts in (
+            ("admission.findings", "Violations and their action", "policy action", self._findings),
+            ("admission.patches", "Answers that changed an object", "webhook", self._patches),
+            ("admission.errors", "No reviews, and failures of ours", "error", self._errors),
+            ("admission.shed", "Requests sent away under overload", "", self._shed),
+            ("config.reloads", "Times the configuration was read", "result", self._configs),
+            ("certificate.reloads", "Certificates read", "result", self._certificates),
+        ):
+            metrics.counter(f"netreeve.{name}", description, tuple(labels.split()), counts)
+
+    def _export_gauges(self, metrics: Metrics) -> None:
+        metrics.gauge(
+            "netreeve.config.generation",
+            "",
+            "Number of the configuration in force, from 1",
+            lambda: self._configs[(_result(True),)],
+        )
+        metrics.gauge(
+            "netreeve.config.last_success",
+            "s",
+            "Unix time at which the configuration in force was read",
+            lambda: self._config_at,
+        )
+        metrics.gauge(
+            "netreeve.certificate.expiry",
+            "s",
+            "Seconds until the certificate in use expires",
+            lambda: self._not_after - time.time(),
+        )
+
+
+def _result(ok: bool) -> str:
+    return "success" if ok else "failure"
+
+
+def _words(asked: AdmissionRequest) -> dict[str, Any]:
+    """A request in the words that log lines and spans share; ``request.uid`` joins them."""
+    resource = asked.resource
+    words = {
+        _UID: asked.uid,
+        "request.operation": asked.operation,
+        "request.resource": f"{resource.group}/{resource.version}/{resource.resource}".lstrip("/"),
+        "request.subresource": asked.subResource,
+        "request.namespace": asked.namespace,
+        "request.name": asked.name,
+        "request.user": asked.userInfo.username if asked.userInfo else None,
+        "request.dryRun": asked.dryRun,
+    }
+    return {name: value for name, value in words.items() if value}
+
+
+_GENERATE_NAME = re.compile(rb'"generateName":"([0-9A-Za-z.-]{1,253})"')
+
+
+def _generate_name(asked: AdmissionRequest) -> str | None:
+    """From the head of the object, where the API server writes it: good enough to be logged."""
+    found = _GENERATE_NAME.search(bytes(memoryview(asked.object)[:1024]))
+    return found[1].decode() if found else None
