@@ -6,11 +6,9 @@ Knows nothing of what is measured.
 
 from __future__ import annotations
 
-import json
-import resource
+import math
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +30,8 @@ class LoadError(Exception):
 class Run(msgspec.Struct, frozen=True):
     """What one run saw.
 
-    failures: answers that were no 2xx, and connections that broke. seconds, p50, p99: seconds;
-    busy: the share of its core that the load generator used. Near 1, it was the limit.
+    failures: answers that were no 2xx, and connections that broke. seconds, p50, p99: seconds.
+    core: the share of its core that the server used; not a number where that is not known.
     """
 
     requests: int
@@ -41,12 +39,20 @@ class Run(msgspec.Struct, frozen=True):
     seconds: float
     p50: float
     p99: float
-    busy: float = 0.0
+    core: float = math.nan
 
     @property
     def rate(self) -> float:
         """Requests per second."""
         return self.requests / self.seconds
+
+    @property
+    def per_core(self) -> float:
+        """Requests per second of processor time: what a core serves that nobody else uses.
+
+        The rate, where the processor time is not known.
+        """
+        return self.rate if math.isnan(self.core) else self.rate / self.core
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,6 @@ class Generator:
         """Keep ``connections`` busy for ``seconds``. Raises LoadError."""
         arguments = _wrk if self.is_wrk else _go_load
         command = [str(self.program), *arguments(url, body, connections, seconds)]
-        used, begin = _children_seconds(), time.monotonic()
         result = subprocess.run(
             pinned(self.core, command),
             capture_output=True,
@@ -74,8 +79,7 @@ class Generator:
         )
         if result.returncode:
             raise LoadError(f"{self.program.name} failed:\n{result.stdout}{result.stderr}")
-        busy = (_children_seconds() - used) / (time.monotonic() - begin)
-        return msgspec.convert({**json.loads(result.stdout.splitlines()[-1]), "busy": busy}, Run)
+        return msgspec.json.decode(result.stdout.splitlines()[-1], type=Run)
 
 
 def find(core: int, name: str | None = None) -> Generator:
@@ -101,8 +105,3 @@ def _go_load(url: str, body: Path, connections: int, seconds: float) -> list[str
         *("-url", url, "-body", str(body)),
         *("-connections", str(connections), "-duration", f"{seconds}s"),
     ]
-
-
-def _children_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from tests.bench.client import checked
 from tests.bench.load import Generator, LoadError, Run
 from tests.bench.scenarios import Scenario, allowed
@@ -90,7 +92,9 @@ def _run(job: Job, generator: Generator, folder: Path, seconds: int) -> Run:
     body.write_bytes(scenario.body)
     expect = scenario.expect if server.name == OURS else allowed
     with checked(server.address, server.ca, scenario, expect):
+        used = server.processor_seconds()
         run = generator.run(f"{server.address}{scenario.path}", body, connections, seconds)
+        core = (server.processor_seconds() - used) / run.seconds
     if run.failures or not run.requests:
         raise LoadError(f"{job.cell}: {run.requests} answers, {run.failures} failures")
-    return run
+    return msgspec.structs.replace(run, core=core)

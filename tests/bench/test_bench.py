@@ -117,6 +117,7 @@ def test_the_whole_benchmark_in_small(tmp_path: Path) -> None:
     written = json.loads(file.read_text())
     assert [run["server"] for run in written["runs"]] == list(NAMES)
     assert all(run["rate"] > 0 and 0 < run["p50"] <= run["p99"] for run in written["runs"])
+    assert all(0 < run["core"] <= 1.1 for run in written["runs"])
     assert [target["wanted"] for target in written["targets"]] == ["at least 0.5"]
 
 
@@ -132,7 +133,6 @@ def test_a_load_generator_counts_answers_and_failures(
     assert run.requests > 100
     assert run.failures == 0
     assert 0 < run.p50 <= run.p99 < 1
-    assert 0 < run.busy
     assert generator.run(f"{address}/nowhere", body, connections=2, seconds=1).failures > 0
 
 

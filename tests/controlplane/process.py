@@ -54,6 +54,13 @@ class Process:
         """Whether it was started and has not ended since."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Of the running server; a server that is not running is a mistake of the caller."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._process.pid
+
     def start(self, spawner: Spawner) -> None:
         """Start it; a second start of a running server is a mistake of the caller."""
         if self.running:
