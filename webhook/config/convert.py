@@ -99,6 +99,9 @@ class Converter:
             return BROKEN
 
     def leaf(self, value: Any, to: Any, path: str) -> Any:
+        """A value that holds no others, or one of the wrong type."""
+        if value is False and "Off" in choices_of(to):
+            value = "Off"  # what YAML 1.1 takes for a boolean was meant as a word
         try:
             return msgspec.convert(value, to)
         except msgspec.ValidationError as error:
@@ -136,7 +139,7 @@ _WORDS = {
 
 def _said(value: Any, to: Any, error: str) -> str:
     """What must hold, in the words of the file rather than of the library."""
-    choices = _choices(to)
+    choices = choices_of(to)
     if choices and isinstance(value, str):
         return f"must be {either(choices)}, not {value!r}"
     what = re.sub(
@@ -148,7 +151,8 @@ def _said(value: Any, to: Any, error: str) -> str:
     return f"must be {expected}, not {got or repr(value)}"
 
 
-def _choices(to: Any) -> list[str]:
+def choices_of(to: Any) -> list[str]:
+    """The texts that an enum or a Literal accepts; none for other types."""
     if get_origin(to) is Literal:
         return [str(one) for one in get_args(to)]
     if isinstance(to, type) and issubclass(to, enum.Enum):

@@ -66,10 +66,16 @@ def _setting(policy: Policy[Any, Any], params: Schema) -> Schema:
 
 
 def _describe(schema: Schema, struct: type[msgspec.Struct]) -> None:
-    """Gives each property its own sentence; the struct keeps the first paragraph."""
+    """Gives each property its own sentence; the struct keeps the first paragraph.
+
+    Defaults that are sets get an order, so that the schema is the same every time.
+    """
     schema["description"] = inspect.cleandoc(struct.__doc__ or "").partition("\n\n")[0]
     for name, text in field_texts(struct).items():
         schema["properties"][name]["description"] = text
+    for one in schema["properties"].values():
+        if one.get("uniqueItems") and "default" in one:
+            one["default"] = sorted(one["default"])
 
 
 def _name(reference: Schema) -> str:

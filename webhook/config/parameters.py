@@ -6,17 +6,16 @@ JSON Schema and the documentation all say what is read here.
 
 from __future__ import annotations
 
-import enum
 import inspect
 import re
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
 from policies.selectors import LabelSelector
-from webhook.config.convert import either
+from webhook.config.convert import choices_of, either
 
 
 class Parameter(NamedTuple):
@@ -70,14 +69,14 @@ def words(of: Any) -> str:
     origin, arguments = get_origin(of), get_args(of)
     if origin is Annotated:
         return _limited(arguments)
-    if origin is Literal:
-        return either([str(one) for one in arguments])
+    if choices := choices_of(of):
+        return either(choices)
     if origin in (Union, UnionType):
         return " or ".join(words(one) for one in arguments if one is not NoneType)
     if origin in (tuple, list, frozenset):
         return f"list of: {words(arguments[0])}"
-    if isinstance(of, type) and issubclass(of, enum.Enum):
-        return either([str(one.value) for one in of])
+    if origin in (dict, Mapping):
+        return f"mapping of {words(arguments[0])} to {words(arguments[1])}"
     return _NAMES.get(of, "mapping")
 
 

@@ -16,6 +16,7 @@ _NULL = frozenset(["", "~", "null", "Null", "NULL"])
 _INT = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BASES = (16, 2, 8, 10)
+_FIRST = frozenset("+-.0123456789")
 
 
 def scalar(event: Any) -> Any:
@@ -32,16 +33,21 @@ def _resolve(text: str) -> Any:
         return None
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    digits = text.replace("_", "")
-    if text[:1] == "_" or not digits:
+    if text[0] not in _FIRST:
         return text
+    digits = text.replace("_", "")
     if found := _INT.fullmatch(digits):
         sign, *groups = found.groups()
         number = next(int(group, base) for group, base in zip(groups, _BASES, strict=True) if group)
-        return -number if sign == "-" else number
+        return _integer(-number if sign == "-" else number)
     if _FLOAT.fullmatch(digits):
         return _float(float(digits), text)
     return text
+
+
+def _integer(number: int) -> int | float:
+    """JSON written by Go holds integers of 64 bits; what is larger loses digits."""
+    return number if -(2**63) <= number < 2**64 else float(number)
 
 
 def _float(number: float, text: str) -> float | int | str:

@@ -62,6 +62,7 @@ def decode(data: bytes) -> str:
 
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_SPACE = re.compile(r"\s*")
 _NOTHING = re.compile(r"(\s|#[^\n]*(\n|$)|^%[^\n]*(\n|$))*", re.MULTILINE)
 
 
@@ -91,29 +92,42 @@ def _read_yaml(text: str, line: int) -> list[Document]:
 def _read_json(text: str, line: int) -> list[Document]:
     """JSON documents one after the other: escapes that YAML has not, such as surrogate pairs."""
     found: list[Document] = []
-    at, problems = 0, list[Problem]()
-    decoder = json.JSONDecoder(object_pairs_hook=lambda pairs: _unique(pairs, problems))
-    while at < len(text) and (at := len(text) - len(text[at:].lstrip())) < len(text):
+    at = _skip_space(text, 0)
+    while at < len(text):
         here = line + text.count("\n", 0, at)
-        problems.clear()
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            return [*found, _unreadable(error.msg, line + error.lineno - 1)]
-        except RecursionError:
-            return [*found, _unreadable("is nested too deep", here)]
-        found.append(
-            Document(value, Position(here), tuple(p._replace(line=here) for p in problems))
-        )
+        document, at = _read_json_at(text, at, here)
+        found.append(document)
+        at = _skip_space(text, at)
     return found
 
 
-def _unique(pairs: list[tuple[str, Any]], problems: list[Problem]) -> dict[str, Any]:
+def _read_json_at(text: str, at: int, line: int) -> tuple[Document, int]:
+    """The document at ``at`` and where it ends; after an error nothing more can be read."""
+    problems: list[Problem] = []
+    decoder = json.JSONDecoder(object_pairs_hook=lambda pairs: _unique(pairs, problems, line))
+    try:
+        value, end = decoder.raw_decode(text, at)
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        return _unreadable(error.msg, line + text.count("\n", at, error.pos)), len(text)
+    except RecursionError:
+        return _unreadable("is nested too deep", line), len(text)
+    except UnicodeEncodeError:
+        return _unreadable("holds half of a surrogate pair", line), len(text)
+    return Document(value, Position(line), tuple(problems)), end
+
+
+def _skip_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _unique(pairs: list[tuple[str, Any]], problems: list[Problem], line: int) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [key for key, _ in pairs]
-        twice = sorted({key for key in names if names.count(key) > 1})
-        problems += [Problem(key, "is set twice") for key in twice]
+        twice = sorted(key for key in values if names.count(key) > 1)
+        problems += [Problem(key, "is set twice", line) for key in twice]
     return values
 
 
@@ -130,6 +144,12 @@ def _reason(error: yaml.YAMLError) -> str:
 def _error_line(error: yaml.YAMLError) -> int:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     return mark.line if mark else 0
+
+
+def _is_merge(event: Any) -> bool:
+    if not isinstance(event, yaml.ScalarEvent) or event.value != "<<":
+        return False
+    return bool(event.implicit[0]) or event.tag == "tag:yaml.org,2002:merge"
 
 
 class _TooMuchError(Exception):
@@ -159,7 +179,7 @@ class _Builder:
         self._anchors: dict[str, _Node | None] = {}
         self._problems: list[Problem] = []
         self._path: list[str | int] = []
-        self._count = self._aliased = 0
+        self._count = self._aliased = self._depth = 0
 
     def documents(self) -> Iterator[Document]:
         for event in self._events:
@@ -179,12 +199,18 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             node = _Node(scalar(event), Position(line), 1)
         else:
-            if len(self._path) >= DEEPEST:
-                raise _TooMuchError(f"is nested more than {DEEPEST} levels deep", line)
-            build = self._mapping if isinstance(event, yaml.MappingStartEvent) else self._sequence
-            node = build(line)._replace(size=self._count - before + 1)
+            node = self._collection(event, line)._replace(size=self._count - before + 1)
         if event.anchor:
             self._anchors[event.anchor] = node
+        return node
+
+    def _collection(self, event: Any, line: int) -> _Node:
+        if self._depth >= DEEPEST:
+            raise _TooMuchError(f"is nested more than {DEEPEST} levels deep", line)
+        self._depth += 1
+        build = self._mapping if isinstance(event, yaml.MappingStartEvent) else self._sequence
+        node = build(line)
+        self._depth -= 1
         return node
 
     def _alias(self, name: str | None, line: int) -> _Node:
@@ -214,7 +240,7 @@ class _Builder:
         positions: dict[str, Position] = {}
         own: set[str] = set()
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            merge = getattr(event, "value", None) == "<<" and event.implicit[0]
+            merge = _is_merge(event)
             name = self._node(event)
             key = "<<" if merge else key_text(name.value)
             self._path.append(key or "")
