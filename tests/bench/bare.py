@@ -11,6 +11,7 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import uvloop
@@ -44,6 +45,11 @@ _decode = msgspec.json.Decoder(_Review).decode
 _REQUEST = Request(operation=CREATE, group="", resource="")
 
 
+def recorder(log: BinaryIO) -> Telemetry:
+    """Telemetry as `netreeve serve` has it without a collector for spans."""
+    return Telemetry(Metrics(Resource({})), Log(LineWriter(log)))
+
+
 async def handler(scope: Scope, receive: Receive, send: Send) -> None:
     """Allow whatever comes, as an ASGI application."""
     body, more = b"", True
@@ -62,7 +68,7 @@ async def handler(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def serve(listen: str, certs: Path) -> None:
     """Listen until the process is ended; print where."""
-    telemetry = Telemetry(Metrics(Resource({})), Log(LineWriter(sys.stderr.buffer)))
+    telemetry = recorder(sys.stderr.buffer)
     certificate = CertificateHolder(certs, telemetry, lambda: datetime.now(UTC))
     certificate.load()
     listener = Listener(handler, Guard(Limits(), telemetry), tls=certificate.listening())
