@@ -194,7 +194,7 @@ def test_every_error_is_reported_at_once_in_the_order_of_the_file() -> None:
         ("null\n", "gate.yaml: line 1: must be a mapping, not null"),
         ("- a\n", "gate.yaml: line 1: must be a mapping, not a list"),
         (HEAD + "---\n" + HEAD, "gate.yaml: line 4: must hold one document"),
-        (HEAD + "policies: [\n", "gate.yaml: line 4: while parsing a flow node"),
+        (HEAD + "policies: [\n", "gate.yaml: line 3: while parsing a flow node"),
         (HEAD + "profile:\n", "gate.yaml: line 3: profile: must be"),
         (HEAD + "policies: {host-port: [x]}", "gate.yaml: line 3: policies.host-port: must be a"),
         (HEAD + "overrides: [x]", "gate.yaml: line 3: overrides[0]: must be a mapping, not text"),

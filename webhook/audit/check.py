@@ -13,9 +13,9 @@ from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, Verdict
 from webhook.audit.findings import Found, Report, Result, Status, Unreadable
-from webhook.audit.judge import Outcome, creation, judge, namespace_labels, text_at
+from webhook.audit.judge import Outcome, creation, judge, namespace_labels
 from webhook.audit.kinds import find, kinds
-from webhook.audit.manifests import Input, Manifest, Stranger
+from webhook.audit.manifests import Input, Manifest, Stranger, text_at
 
 
 class Namespaces:
@@ -23,7 +23,7 @@ class Namespaces:
 
     def __init__(self, manifests: Iterable[Manifest]) -> None:
         self._labels = {
-            text_at(one.object, "name"): namespace_labels(one.object)
+            text_at(one.object, "metadata", "name"): namespace_labels(one.object)
             for one in manifests
             if (one.api_version, one.kind) == ("v1", "Namespace")
         }
@@ -53,10 +53,13 @@ def check(inputs: Iterable[Input], ruleset: Ruleset, default_namespace: str = "d
 def _result(
     manifest: Manifest, resource: Resource | None, gate: Gate, ruleset: Ruleset, default: str
 ) -> Result:
-    name = text_at(manifest.object, "name") or f"{text_at(manifest.object, 'generateName')}*"
+    name = (
+        text_at(manifest.object, "metadata", "name")
+        or f"{text_at(manifest.object, 'metadata', 'generateName')}*"
+    )
     status: Status = "unknown"
     outcome = Outcome(Verdict())
-    namespace = text_at(manifest.object, "namespace")
+    namespace = text_at(manifest.object, "metadata", "namespace")
     if resource is not None:
         request = creation(resource, manifest.object, default)
         namespace = request.namespace if resource.namespaced else ""

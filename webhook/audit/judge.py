@@ -14,6 +14,7 @@ from policies.resources import Resource
 from webhook.admission.gate import Gate, Review
 from webhook.admission.patch import Operation
 from webhook.admission.verdict import Verdict
+from webhook.audit.manifests import text_at
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """Every namespace has its name in this label (Kubernetes pkg/apis/core/v1/defaults.go)."""
@@ -28,7 +29,10 @@ class Outcome(NamedTuple):
 
 def creation(resource: Resource, obj: dict[str, Any], default_namespace: str) -> Request:
     """The request that creates ``obj``; its namespace is the default where it names none."""
-    name, namespace = text_at(obj, "name"), text_at(obj, "namespace") or default_namespace
+    name, namespace = (
+        text_at(obj, "metadata", "name"),
+        text_at(obj, "metadata", "namespace") or default_namespace,
+    )
     if not resource.namespaced:
         namespace = name if resource.resource == "namespaces" else ""
     return Request(
@@ -51,19 +55,12 @@ def judge(gate: Gate, request: Request, obj: dict[str, Any]) -> Outcome:
     return Outcome(gate.validate(Review(request, msgspec.json.encode(after))), mutated.patch)
 
 
-def text_at(obj: dict[str, Any], field: str) -> str:
-    """A field of the metadata, "" where it is no text: such an object is malformed anyway."""
-    metadata = obj.get("metadata")
-    value = metadata.get(field) if isinstance(metadata, dict) else None
-    return value if isinstance(value, str) else ""
-
-
 def namespace_labels(namespace: dict[str, Any]) -> dict[str, str]:
     """The labels of a Namespace with the one that the API server adds before any webhook."""
     metadata = namespace.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
     own = labels if isinstance(labels, dict) else {}
-    return {**own, NAME_LABEL: text_at(namespace, "name")}
+    return {**own, NAME_LABEL: text_at(namespace, "metadata", "name")}
 
 
 def _defaulted(obj: dict[str, Any], request: Request) -> dict[str, Any]:

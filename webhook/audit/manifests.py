@@ -65,7 +65,8 @@ def read(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Input]:
 
 
 def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
-    """The objects in the content of a file."""
+    """The objects in the content of a file; ``file`` is its name, of whatever bytes."""
+    file = file.encode(errors="backslashreplace").decode()
     try:
         text = decode(data)
     except ValueError:
@@ -100,7 +101,8 @@ def _file(path: str) -> Iterator[Manifest | Unreadable]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        yield Unreadable(path, None, error.strerror or str(error))
+        name = path.encode(errors="backslashreplace").decode()
+        yield Unreadable(name, None, error.strerror or str(error))
         return
     yield from parse(data, path)
 
@@ -123,11 +125,12 @@ def _objects(
     if not isinstance(value, dict):
         yield Unreadable(file, line, "must be a Kubernetes object", stranger=not path)
         return
-    api_version, kind = value.get("apiVersion") or list_of[0], value.get("kind") or list_of[1]
-    if not (api_version and kind and isinstance(api_version, str) and isinstance(kind, str)):
+    api_version = text_at(value, "apiVersion") or list_of[0]
+    kind = text_at(value, "kind") or list_of[1]
+    if not (api_version and kind):
         missing = "kind" if api_version else "apiVersion"
-        stranger = not (api_version or kind)
-        yield Unreadable(file, line, f"must have apiVersion and kind: {missing}", stranger=stranger)
+        message = f"must have apiVersion and kind: {missing} is missing"
+        yield Unreadable(file, line, message, stranger=not (api_version or kind))
         return
     items = value.get("items")
     if kind.endswith("List") and isinstance(items, list):
@@ -136,7 +139,7 @@ def _objects(
             yield from _objects(file, document, item, f"{path}.items[{index}]".lstrip("."), of)
         return
     if template := _template(value):
-        message = f"{template} holds a template; render it first"
+        message = f"{template}: holds a template; render it first"
         yield Unreadable(file, document.line_of(f"{path}.{template}".lstrip(".")), message)
         return
     yield Manifest(file, document, path, api_version, kind, _without_nulls(value))
@@ -144,13 +147,17 @@ def _objects(
 
 def _template(obj: dict[str, Any]) -> str | None:
     """Where a name is a template: no name can hold braces, while other text may well."""
-    metadata = obj.get("metadata")
-    if not isinstance(metadata, dict):
-        return None
     for field in ("name", "generateName", "namespace"):
-        if "{{" in str(metadata.get(field)):
+        if "{{" in text_at(obj, "metadata", field):
             return f"metadata.{field}"
     return None
+
+
+def text_at(value: Any, *fields: str) -> str:
+    """The text at a field, "" where there is none or where it is no text."""
+    for field in fields:
+        value = value.get(field) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def _without_nulls(value: Any) -> Any:

@@ -62,6 +62,7 @@ def decode(data: bytes) -> str:
 
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_JSON = re.compile(r'(---)?\s*\{\s*["}]')
 _SPACE = re.compile(r"\s*")
 _NOTHING = re.compile(r"(\s|#[^\n]*(\n|$)|^%[^\n]*(\n|$))*", re.MULTILINE)
 
@@ -82,9 +83,9 @@ def _read_yaml(text: str, line: int) -> list[Document]:
     try:
         return list(_Builder(text, line).documents())
     except yaml.YAMLError as error:
-        if text.lstrip().startswith("{"):
+        if _JSON.match(text):
             return []
-        return [_unreadable(_reason(error), line + _error_line(error))]
+        return [_unreadable(_reason(error), line + _error_line(error, text))]
     except _TooMuchError as error:
         return [_unreadable(str(error), error.line)]
 
@@ -92,7 +93,7 @@ def _read_yaml(text: str, line: int) -> list[Document]:
 def _read_json(text: str, line: int) -> list[Document]:
     """JSON documents one after the other: escapes that YAML has not, such as surrogate pairs."""
     found: list[Document] = []
-    at = _skip_space(text, 0)
+    at = _skip_space(text, len("---") if text.startswith("---") else 0)
     while at < len(text):
         here = line + text.count("\n", 0, at)
         document, at = _read_json_at(text, at, here)
@@ -141,9 +142,10 @@ def _reason(error: yaml.YAMLError) -> str:
     return f"{context}: {problem}" if context else str(problem)
 
 
-def _error_line(error: yaml.YAMLError) -> int:
+def _error_line(error: yaml.YAMLError, text: str) -> int:
+    """The line, from 0, in the text; libyaml counts one more where it ends too soon."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    return mark.line if mark else 0
+    return min(mark.line, text.rstrip().count("\n")) if mark else 0
 
 
 def _is_merge(event: Any) -> bool:

@@ -1,0 +1,191 @@
+"""Which objects a manifest holds, where they are, and what is said of the rest."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from webhook.audit.findings import Unreadable
+from webhook.audit.manifests import Input, Manifest, Stranger, parse, read
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+
+
+def brief(found: Input) -> str:
+    """``file:line: what it is`` of one thing that was found, file names without their folder."""
+    place = f"{os.path.basename(found.file)}:{found.line}"
+    if isinstance(found, Manifest):
+        metadata = found.object.get("metadata", {})
+        return f"{place}: {found.api_version} {found.kind} {metadata.get('name')}"
+    return f"{place}: {found.message}" if isinstance(found, Unreadable) else f"{place}: stranger"
+
+
+def briefs(text: str | bytes) -> list[str]:
+    data = text.encode() if isinstance(text, str) else text
+    return [brief(one) for one in parse(data, "m.yaml")]
+
+
+def read_all(*paths: str | Path, stdin: bytes = b"") -> list[str]:
+    return [brief(one) for one in read(map(str, paths), io.BytesIO(stdin))]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("---\n# nothing\n---\n", []),
+        (POD, ["m.yaml:1: v1 Pod a"]),
+        (f"# a comment\n---\n\n{POD}---\n{POD}", ["m.yaml:4: v1 Pod a", "m.yaml:8: v1 Pod a"]),
+        (POD.replace("\n", "\r\n"), ["m.yaml:1: v1 Pod a"]),
+        ('{"apiVersion": "v1", "kind": "Pod"}', ["m.yaml:1: v1 Pod None"]),
+        (POD.encode("utf-16"), ["m.yaml:1: v1 Pod a"]),
+        (b"\xef\xbb\xbf" + POD.encode(), ["m.yaml:1: v1 Pod a"]),
+    ],
+)
+def test_every_object_is_found_with_its_line(text: str | bytes, found: list[str]) -> None:
+    assert briefs(text) == found
+
+
+LIST = """\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: a}
+- {apiVersion: v1, kind: ServiceList, items: [{metadata: {name: b}}]}
+- apiVersion: v1
+  kind: List
+  items:
+  - {apiVersion: apps/v1, kind: Deployment, metadata: {name: c}}
+- 3
+"""
+
+
+def test_lists_are_taken_apart_and_know_where_their_items_are() -> None:
+    assert briefs(LIST) == [
+        "m.yaml:4: v1 Pod a",
+        "m.yaml:7: v1 Service b",
+        "m.yaml:11: apps/v1 Deployment c",
+        "m.yaml:12: must be a Kubernetes object",
+    ]
+    pod, service, deployment, _ = parse(LIST.encode(), "m.yaml")
+    assert isinstance(pod, Manifest)
+    assert isinstance(deployment, Manifest)
+    assert pod.line_of("metadata.name") == 6
+    assert deployment.line_of("spec.template") == 11
+    assert isinstance(service, Manifest)
+    assert service.path == "items[1].items[0]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "m.yaml:1: while parsing a flow node: did not find expected node content"),
+        ("- a\n", "m.yaml:1: must be a Kubernetes object"),
+        ("kind: Pod\n", "m.yaml:1: must have apiVersion and kind: apiVersion is missing"),
+        ("apiVersion: v1\n", "m.yaml:1: must have apiVersion and kind: kind is missing"),
+        ("apiVersion: v1\nkind: 3\n", "m.yaml:1: must have apiVersion and kind: kind is missing"),
+        (b"a: \xe9", "m.yaml:None: is not UTF-8 text"),
+        (POD + "kind: Service\n", "m.yaml:4: kind: is set twice, first on line 2"),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n",
+            "m.yaml:4: metadata.name: has a key that is no text; it looks like a template: "
+            "render it first",
+        ),
+        (
+            "{{- if .Values.on }}\napiVersion: v1\n{{- end }}\n",
+            "m.yaml:1: did not find expected <document start>; it looks like a template: "
+            "render it first",
+        ),
+        (
+            'apiVersion: v1\nkind: Pod\nmetadata: {labels: {},\n  name: "x-{{ .Values.x }}"}\n',
+            "m.yaml:4: metadata.name: holds a template; render it first",
+        ),
+    ],
+)
+def test_what_cannot_be_read_says_where_and_why(text: str | bytes, message: str) -> None:
+    assert briefs(text) == [message]
+
+
+def test_templates_in_other_places_are_text() -> None:
+    text = POD + 'spec: {containers: [{args: ["--format={{.Name}}"]}]}\n'
+    assert briefs(text) == ["m.yaml:1: v1 Pod a"]
+
+
+def test_the_rest_of_a_broken_file_is_read() -> None:
+    assert briefs(f"{POD}---\na: [\n---\n{POD}") == [
+        "m.yaml:1: v1 Pod a",
+        "m.yaml:5: while parsing a flow node: did not find expected node content",
+        "m.yaml:7: v1 Pod a",
+    ]
+
+
+def test_fields_set_to_null_are_dropped_and_elements_are_not() -> None:
+    text = "apiVersion: v1\nkind: Pod\nspec: {a: null, b: [null, {c: null}]}\n"
+    (found,) = parse(text.encode(), "m.yaml")
+    assert isinstance(found, Manifest)
+    assert found.object["spec"] == {"b": [None, {}]}
+
+
+def test_folders_are_read_in_order_and_may_hold_other_yaml(tmp_path: Path) -> None:
+    for name, text in {
+        "b/2.yml": POD,
+        "b/1.json": '{"apiVersion": "v1", "kind": "Pod"}',
+        "a.yaml": POD + "---\nreplicaCount: 1\n",
+        "list.yaml": "- 1\n",
+        "half.yaml": "kind: Pod\n",
+        "README.md": "# {{",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert read_all(tmp_path) == [
+        "a.yaml:1: v1 Pod a",
+        "a.yaml:5: stranger",
+        "1.json:1: v1 Pod None",
+        "2.yml:1: v1 Pod a",
+        "half.yaml:1: must have apiVersion and kind: apiVersion is missing",
+        "list.yaml:1: stranger",
+    ]
+
+
+def test_a_file_that_is_named_must_be_a_manifest_whatever_its_ending(tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("replicaCount: 1\n")
+    (tmp_path / "pod.txt").write_text(POD)
+    assert read_all(tmp_path / "values.yaml", tmp_path / "pod.txt") == [
+        "values.yaml:1: must have apiVersion and kind: apiVersion is missing",
+        "pod.txt:1: v1 Pod a",
+    ]
+
+
+def test_an_empty_folder_and_a_missing_file_are_errors(tmp_path: Path) -> None:
+    assert read_all(tmp_path, tmp_path / "absent.yaml") == [
+        f"{tmp_path.name}:None: holds no file that ends in .yaml, .yml, .json",
+        "absent.yaml:None: No such file or directory",
+    ]
+
+
+def test_standard_input_is_a_dash() -> None:
+    assert read_all("-", stdin=POD.encode()) == ["-:1: v1 Pod a"]
+
+
+def test_a_file_name_may_be_any_bytes(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.yaml")
+    Path(path).write_text(POD)
+    assert read_all(path) == ["\\udcff.yaml:1: v1 Pod a"]
+    assert read_all(tmp_path) == ["\\udcff.yaml:1: v1 Pod a"]
+
+
+def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(POD)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert read_all(tmp_path) == ["a.yaml:1: v1 Pod a"]
+
+
+def test_a_stranger_is_known_by_its_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "Chart.yaml").write_text("# chart\nname: x\n")
+    assert list(read([str(tmp_path)], io.BytesIO())) == [Stranger(f"{tmp_path}/Chart.yaml", 2)]
