@@ -17,6 +17,7 @@ from policies.pods.images import parse
 class AllowedContainer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An init container that may add capabilities: it must match in name, image and command.
 
+    name: of the container.
     image: with its registry as in the pod (``docker.io/`` may be left out), every tag of it or,
         with a tag or digest, only that one. No patterns: a prefix would match a stranger's image.
     command: what command must be; empty, it must not be set, so that the image's own program

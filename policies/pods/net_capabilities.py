@@ -34,11 +34,11 @@ SYS_ADMIN stands in for NET_ADMIN wherever network programs are loaded.
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which init containers may hold power over the network, and what else is asked.
 
-    meshes: istio, linkerd, kuma, consul: allows the init container that the mesh injects, from
-        the images it is published as. It says nothing about who wrote the container: with its
-        own arguments or files mounted over its programs that image runs for anybody. A mesh's CNI
-        plugin needs no such container.
-    allowedInitContainers: others, such as a mesh from a registry of one's own.
+    meshes: allows the init container that each of these meshes injects, from the images it is
+        published as. It does not prove that the mesh wrote the container: with other arguments,
+        or files mounted over its programs, the same image works for anybody. Where a mesh's CNI
+        plugin redirects the traffic no pod needs such a container.
+    allowedInitContainers: others, such as a mesh's from a registry of one's own.
     requireDropNetRaw: whether every container must drop NET_RAW (or ALL), because the runtime
         may grant it by default: containerd does, CRI-O does not.
     """
