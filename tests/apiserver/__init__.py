@@ -1,0 +1,1 @@
+"""The gate behind a real API server: every path by which an object gets in."""

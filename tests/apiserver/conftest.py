@@ -1,0 +1,40 @@
+"""One gated control plane for the folder: its webhooks must not judge the tests of other rooms."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver.gated import Gated, gated_cluster
+from tests.controlplane.wait import wait_for
+
+
+@pytest.fixture(scope="session")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
+    """API server, controllers and scheduler with the gate enforcing, failurePolicy Fail."""
+    folder: Path = tmp_path_factory.mktemp("gated")
+    with gated_cluster(folder) as cluster:
+        cluster.register()
+        cluster.control_plane.start_controller_manager()
+        cluster.control_plane.start_scheduler()
+        cluster.control_plane.add_node("node-1")
+        yield cluster
+
+
+@pytest.fixture
+def namespace(gated: Gated) -> str:
+    """A fresh namespace that pods can be created in; it goes with the control plane."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    gated.kubectl("create", "namespace", name)
+    wait_for(
+        lambda: (
+            gated.kubectl("get", "serviceaccount", "default", "-n", name, check=False).returncode
+            == 0
+        ),
+        10,
+        f"the default ServiceAccount of {name}",
+    )
+    return name
