@@ -75,6 +75,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     controllers: tuple[Controller, ...]
     nodes: tuple[str, ...] = ()
 
+    @property
     def keys(self) -> frozenset[str]:
         """The annotations by which its load balancers are chosen or told how far to reach."""
         keys = {key for one in self.controllers for key in one.overrides}
@@ -103,7 +104,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 TABLE = load("load_balancers", Table)
 PROVIDERS: Mapping[str, Provider] = TABLE.providers
-_KEYS = tuple((one, one.keys()) for one in PROVIDERS.values())
+_KEYS = tuple((one, one.keys) for one in PROVIDERS.values())
 _BY_NODES = {node: one for one in PROVIDERS.values() for node in one.nodes}
 _BY_CLASS = {
     name: (provider, controller)
@@ -173,8 +174,18 @@ def anywhere(annotations: Mapping[str, str]) -> Iterator[Said]:
     for provider, keys in _KEYS:
         if keys.isdisjoint(annotations):
             continue
-        chosen = [one for one in provider.controllers if one.selected(annotations)]
-        for controller in chosen or provider.controllers:
+        controllers = provider.controllers
+        chosen = any(one.select and one.select.key in annotations for one in controllers)
+        for controller in (provider.controller(annotations),) if chosen else controllers:
             said = says(controller, annotations)
             if said.key or (chosen and not said.internal):
                 yield said
+
+
+def said_internal(annotations: Mapping[str, str]) -> Said | None:
+    """The first controller of any provider to which an annotation says internal."""
+    for controller in _CONTROLLERS:
+        said = says(controller, annotations)
+        if said.internal and said.key:
+            return said
+    return None

@@ -58,7 +58,8 @@ def validate(
         what = forbidden(normal(text)) if names else _forbidden(text, request.cluster, params)
         if what:
             fix = "list addresses of pods or of hosts outside; select pods by a Service's selector"
-            yield Violation(field, f"must not be {what}", fix, keys=(text,))
+            key = f"to {parse_strict(text) or normal(text)}"
+            yield Violation(field, f"must not be {what}", fix, keys=(key,))
 
 
 def _addresses(endpoints: EndpointSlice | Endpoints) -> Iterator[tuple[str, str]]:

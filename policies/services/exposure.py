@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from policies.objects import Service, ServicePort, ServiceSpec
+from policies.objects import Service, ServicePort, ServiceSpec, ServiceStatus
 from policies.services.balancers import LOAD_BALANCER, RANGE_ANNOTATIONS, is_load_balanced
 
 LOCAL = "Local"
@@ -47,17 +47,17 @@ class Opening(NamedTuple):
 
 def openings(service: Service) -> tuple[Opening, ...]:
     """All openings, in the order of the fields; a plain ClusterIP Service has none."""
+    found: list[Opening] = []
     spec = service.spec
-    if spec is None:
-        return ()
-    annotations = (service.metadata and service.metadata.annotations) or {}
-    found = [*_node_ports(spec), *_health_check(spec)]
-    if spec.externalIPs:
-        found += _external_ips(spec.externalIPs)
-    if is_load_balanced(spec, annotations):
-        found += _load_balancer(spec, annotations)
+    if spec is not None:
+        annotations = (service.metadata and service.metadata.annotations) or {}
+        found += _node_ports(spec)
+        found += _health_check(spec)
+        found += _external_ips(spec)
+        if is_load_balanced(spec, annotations):
+            found += _load_balancer(spec, annotations)
     if service.status is not None:
-        found += _addresses(service)
+        found += _addresses(service.status)
     return tuple(found)
 
 
@@ -91,8 +91,8 @@ def _health_check(spec: ServiceSpec) -> Iterator[Opening]:
         )
 
 
-def _external_ips(addresses: list[str]) -> Iterator[Opening]:
-    for index, address in enumerate(addresses):
+def _external_ips(spec: ServiceSpec) -> Iterator[Opening]:
+    for index, address in enumerate(spec.externalIPs or ()):
         yield Opening(Kind.EXTERNAL_IP, f"spec.externalIPs[{index}]", value=address)
 
 
@@ -117,8 +117,8 @@ def _source_ranges(spec: ServiceSpec, annotations: dict[str, str]) -> Iterator[O
             yield Opening(Kind.SOURCE_RANGE, f"metadata.annotations[{key}]", value=cidr)
 
 
-def _addresses(service: Service) -> Iterator[Opening]:
-    balancer = service.status and service.status.loadBalancer
+def _addresses(status: ServiceStatus) -> Iterator[Opening]:
+    balancer = status.loadBalancer
     for index, ingress in enumerate((balancer and balancer.ingress) or ()):
         for name, value in (("ip", ingress.ip), ("hostname", ingress.hostname)):
             if value:

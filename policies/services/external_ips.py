@@ -64,7 +64,7 @@ def _violation(opening: Opening, params: Params) -> Violation:
         opening.field,
         must,
         "use type LoadBalancer, or a Gateway, to get an address that is yours",
-        keys=(str(address or opening.value),),
+        keys=(f"for {address or opening.value}",),
     )
 
 

@@ -37,7 +37,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     name = normal(spec.externalName)
     if _is_allowed(name, params.allowedNames):
         return
-    keys = (name,)
+    keys = (f"to {name}",)
     if what := forbidden(name):
         fix = "point it at the DNS name of the host; for an address use a Service without selector"
         yield Violation("spec.externalName", f"must not be {what}", fix, keys)

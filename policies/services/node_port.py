@@ -127,7 +127,7 @@ def _allocated(opening: Opening) -> tuple[str, str, str]:
 
 def _health_check(opening: Opening) -> tuple[str, str, str]:
     number = f" {opening.number}" if opening.number else ""
-    what = f"must not exist (health check port{number} opens on every node)"
+    what = f"must not be opened (health check port{number} listens on every node)"
     return opening.field, what, "use externalTrafficPolicy Cluster if client IPs are not needed"
 
 

@@ -23,6 +23,7 @@ from policies.services.balancers import (
     anywhere,
     detect,
     of_class,
+    said_internal,
     says,
 )
 from policies.services.exposure import Kind, Opening
@@ -135,7 +136,7 @@ def _judge(
         must, advice = f'must be "{write}", not "{annotations[said.key]}"', "correct it"
     elif controller.markers:
         field, must = "spec.type", _PUBLIC
-        if unread := next((one for one in anywhere(annotations) if one.internal), None):
+        if unread := said_internal(annotations):
             field = f"metadata.annotations[{unread.key}]"
             must = f"must be an annotation that {controller.title} reads"
             if unread.controller in _siblings(controller) and unread.controller.classes:

@@ -1,0 +1,87 @@
+"""Source ranges keep the world out, or do not."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.objects import ServiceSpec
+from policies.services.source_ranges import families, gap
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        ["203.0.113.0/24"],
+        ["12.0.0.0/8"],
+        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"],
+        ["fc00::/7", "fe80::/10"],
+        ["2001:db8::/32", "2400:cb00::/32", "2606:4700::/32"],
+        [" 203.0.113.7/32 "],
+    ],
+)
+def test_narrow_and_private_ranges_restrict(ranges: list[str]) -> None:
+    assert gap(ranges) is None
+
+
+@pytest.mark.parametrize(
+    ("ranges", "at"),
+    [
+        (["0.0.0.0/0"], 0),
+        (["203.0.113.0/24", "::/0"], 1),
+        (["8.0.0.0/7"], 0),
+        (["2000::/3"], 0),
+        (["::ffff:0.0.0.0/96"], 0),
+        (["10.0.0.0/7"], 0),
+        (["office"], 0),
+        (["203.0.113.0/24", ""], 1),
+        (["12.0.0.0/8", "13.0.0.0/32"], None),
+        (["12.0.0.0/9", "12.128.0.0/9", "13.0.0.0/9"], None),
+        (["2001::/17", "2001:8000::/17", "2002::/17"], None),
+    ],
+)
+def test_the_world_gets_through(ranges: list[str], at: int | None) -> None:
+    found = gap(ranges)
+    assert found is not None
+    assert found.at == at
+
+
+def test_the_same_range_twice_is_not_twice_as_wide() -> None:
+    assert gap(["12.0.0.0/8", "12.0.0.0/8", "12.1.0.0/16"]) is None
+
+
+@given(st.integers(0, 32))
+def test_the_world_in_pieces_of_any_size_is_the_world(length: int) -> None:
+    """As long as the pieces are no more than a /8 in number, which is a request's size."""
+    if length <= 12:
+        pieces = [str(one) for one in ipaddress.IPv4Network("0.0.0.0/0").subnets(new_prefix=length)]
+        assert gap(pieces) is not None
+        assert gap(pieces[1:] or pieces) is not None
+
+
+def test_each_family_needs_a_range() -> None:
+    assert gap(["203.0.113.0/24"], ["IPv4"]) is None
+    found = gap(["203.0.113.0/24"], ["IPv4", "IPv6"])
+    assert found is not None
+    assert found.why == "must restrict IPv6 as well"
+    other = gap(["2001:db8::/32"], ["IPv4", "IPv6"])
+    assert other is not None
+    assert other.why == "must restrict IPv4 as well"
+    assert gap(["203.0.113.0/24", "2001:db8::/32"], ["IPv4", "IPv6"]) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (ServiceSpec(ipFamilies=["IPv6"], ipFamilyPolicy="PreferDualStack"), ("IPv6",)),
+        (ServiceSpec(ipFamilyPolicy="RequireDualStack"), ("IPv4", "IPv6")),
+        (ServiceSpec(ipFamilyPolicy="PreferDualStack"), ("IPv4", "IPv6")),
+        (ServiceSpec(ipFamilyPolicy="SingleStack"), ()),
+        (ServiceSpec(), ()),
+    ],
+)
+def test_the_families_of_a_service(spec: ServiceSpec, expected: tuple[str, ...]) -> None:
+    assert families(spec) == expected
