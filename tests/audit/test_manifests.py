@@ -98,8 +98,8 @@ def test_lists_are_taken_apart_and_know_where_their_items_are() -> None:
         ),
         (
             "{{- if .Values.on }}\napiVersion: v1\n{{- end }}\n",
-            "m.yaml:1: did not find expected <document start>; it looks like a template: "
-            "render it first",
+            "m.yaml:1: while parsing a flow node: did not find expected node content; it looks "
+            "like a template: render it first",
         ),
         (
             'apiVersion: v1\nkind: Pod\nmetadata: {labels: {},\n  name: "x-{{ .Values.x }}"}\n',

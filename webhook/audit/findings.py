@@ -14,7 +14,7 @@ Status = Literal["denied", "warned", "allowed", "excluded", "unknown"]
 of a kind that no policy reads."""
 
 
-class Found(msgspec.Struct, frozen=True, omit_defaults=True):
+class Found(msgspec.Struct, frozen=True):
     """One violation: the words of the denial, and the line of the field where it is known."""
 
     policy: str

@@ -45,7 +45,7 @@ def _findings(findings: tuple[Found, ...]) -> Table:
     for found in findings:
         table.add_row(
             Text(f"  {found.action.value}", style=_STYLES[found.action]),
-            Text(found.policy),
+            Text(printable(found.policy)),
             Text(printable(f"{found.field}: {found.message}; {found.fix}")),
         )
     return table
