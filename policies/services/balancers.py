@@ -56,6 +56,7 @@ class Controller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     classes: tuple[str, ...] = ()
     select: Select | None = None
+    setsClass: bool = False
     anyType: bool = False
     markers: tuple[Marker, ...] = ()
     default: Literal["public", "internal"] = "public"
@@ -75,17 +76,23 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     controllers: tuple[Controller, ...]
     nodes: tuple[str, ...] = ()
 
+    def controller(self, annotations: Mapping[str, str]) -> Controller:
+        """Which of its controllers serves a Service without a class."""
+        chosen = (one for one in self.controllers if one.selected(annotations))
+        return next(chosen, self.controllers[-1])
+
+    def possible(self, annotations: Mapping[str, str]) -> tuple[Controller, ...]:
+        """The same where controllers may yet set their class on the Service, as in a manifest."""
+        if any(one.select and one.select.key in annotations for one in self.controllers):
+            return (self.controller(annotations),)
+        return (*(one for one in self.controllers if one.setsClass), self.controllers[-1])
+
     @property
     def keys(self) -> frozenset[str]:
         """The annotations by which its load balancers are chosen or told how far to reach."""
         keys = {key for one in self.controllers for key in one.overrides}
         keys |= {marker.key for one in self.controllers for marker in one.markers}
         return frozenset(keys | {one.select.key for one in self.controllers if one.select})
-
-    def controller(self, annotations: Mapping[str, str]) -> Controller:
-        """Which of its controllers serves a Service without a class."""
-        chosen = (one for one in self.controllers if one.selected(annotations))
-        return next(chosen, self.controllers[-1])
 
 
 class StatusWriter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,17 +176,14 @@ def of_class(name: str, provider: Provider | None = None) -> Controller | None:
 def anywhere(annotations: Mapping[str, str]) -> Iterator[Said]:
     """What every provider says whose own annotations the Service has: for an unknown provider.
 
-    A default that nothing asked for says nothing.
+    Where the Service itself chooses the controller, only that one speaks; without an annotation
+    it is public by default, but only an annotation makes it internal.
     """
     for provider, keys in _KEYS:
         if keys.isdisjoint(annotations):
             continue
-        controllers = provider.controllers
-        chosen = any(one.select and one.select.key in annotations for one in controllers)
-        for controller in (provider.controller(annotations),) if chosen else controllers:
-            said = says(controller, annotations)
-            if said.key or (chosen and not said.internal):
-                yield said
+        said = [says(one, annotations) for one in provider.possible(annotations)]
+        yield from [one for one in said if one.key] or [one for one in said if not one.internal]
 
 
 def said_internal(annotations: Mapping[str, str]) -> Said | None:
