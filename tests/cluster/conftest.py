@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,6 +61,12 @@ def grant(plane: ControlPlane) -> Grant:
     def apply(group: str, resources: str) -> None:
         rights = RIGHTS % {"group": group, "resources": resources}
         plane.kubectl("apply", "-f", "-", stdin=rights)
+        for resource in resources.split(", "):
+            wait_for(partial(allowed, group, resource), 10, f"{group} to see {resource}")
+
+    def allowed(group: str, resource: str) -> bool:
+        question = ("auth", "can-i", "list", resource, "--as=anybody", f"--as-group={group}")
+        return plane.kubectl(*question, check=False).returncode == 0
 
     return apply
 

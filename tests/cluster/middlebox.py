@@ -47,11 +47,15 @@ class Middlebox:
     def cut(self) -> None:
         """Close every connection, and every new one at once."""
         self._cut = True
+        self.drop()
+
+    def drop(self) -> None:
+        """Close every connection there is."""
         for one in tuple(self._open):
             _hang_up(one)
 
     def silence(self) -> None:
-        """Keep every connection open, and pass nothing on."""
+        """Keep every connection open, new ones too, and pass nothing on."""
         self._flowing.clear()
 
     def relay(self) -> None:

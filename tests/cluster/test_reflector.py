@@ -118,6 +118,28 @@ def test_a_handler_that_fails_stops_nothing(
     assert "a handler failed on 1 changes" in caplog.text
 
 
+def test_what_cannot_be_kept_is_met_again_only_while_it_is_there(
+    reader: Path, api: CoreV1Api, agent: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse_poison(namespace: Namespace) -> Labels:
+        if "poison" in labels(namespace):
+            raise ValueError("poison")
+        return labels(namespace)
+
+    create_namespace(api, "victim")
+    connection = connect(reader, agent)
+    reflector = Reflector(connection, NAMESPACES, Namespace, refuse_poison)
+    with running(connection, reflector.run):
+        await_sync(reflector)
+        label_namespace(api, "victim", poison="yes")
+        wait_for(lambda: reflector.failure == "poison", 5, "the failure")
+        assert "victim" in reflector.items
+        label_namespace(api, "victim", poison=None, after="yes")
+        wait_for(lambda: reflector.items["victim"].get("after"), CATCH_UP, "the recovery")
+        wait_for(lambda: not reflector.failure, 5, "a watch again")
+    assert "ValueError: poison" in caplog.text
+
+
 @pytest.mark.usefixtures("many")
 def test_restart_of_the_api_server(
     plane: ControlPlane, api: CoreV1Api, behind: Path, middlebox: Middlebox, agent: str
@@ -138,8 +160,9 @@ def test_restart_of_the_api_server(
         wait_for(lambda: not reflector.failure, 5, "the end of the failure")
         assert reflector.synced
         assert middlebox.accepted - before < 20
-        assert verbs(asked(plane, agent, position)).get("list", 0) <= 3
-        assert verbs(asked(plane, agent, position))["watch"] <= 4
+        pages = -(-len(reflector.items) // PAGE)
+        assert verbs(asked(plane, agent, position)).get("list", 0) <= 2 * pages
+        assert verbs(asked(plane, agent, position))["watch"] < 10
 
 
 @pytest.mark.usefixtures("many")
@@ -154,7 +177,9 @@ def test_lists_again_when_the_history_is_gone(
     reflector.subscribe(told.extend)
     with running(connection, reflector.run):
         await_sync(reflector)
-        middlebox.cut()
+        # What it tries next waits in the silence, so that no back-off makes the test slow.
+        middlebox.silence()
+        middlebox.drop()
         told.clear()
         remove_namespace(api, "gone")
         label_namespace(api, "altered", state="altered")
@@ -290,7 +315,7 @@ def test_work_per_tick_of_the_loop_is_bounded(
         middlebox.relay()
         last = many[199]
         wait_for(lambda: reflector.items[last].get("burst"), CATCH_UP, "the last of the burst")
-        assert 10 < most <= STEPS_PER_TICK
+        assert 0 < most <= STEPS_PER_TICK
 
 
 def test_back_off_grows_to_half_a_minute_with_full_jitter() -> None:

@@ -25,7 +25,7 @@ class NodeFacts(msgspec.Struct, frozen=True, gc=False):
     """What one node adds to the ClusterFacts; most updates of a node change nothing of it."""
 
     provider: str
-    addresses: frozenset[str]
+    addresses: tuple[str, ...]
 
 
 class ClusterCache:
@@ -74,7 +74,7 @@ def node_facts(node: Node) -> NodeFacts:
     provider, separator, _ = identity.partition("://")
     addresses = (node.status and node.status.addresses) or ()
     texts = (_canonical(one.address) for one in addresses if one.type in REACHABLE)
-    return NodeFacts(provider if separator else "", frozenset(text for text in texts if text))
+    return NodeFacts(provider if separator else "", tuple(text for text in texts if text))
 
 
 def _canonical(address: str) -> str:

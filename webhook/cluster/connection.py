@@ -156,7 +156,7 @@ class Connection:
             if self._opened is None:
                 configuration = await self._source.load()
                 try:
-                    self._opened = _session(configuration)
+                    self._opened = _session(configuration, self._source.proxied)
                 except (OSError, ValueError) as error:
                     raise CredentialsError(
                         f"{self._source}: its certificates or key cannot be used ({error})"
@@ -232,14 +232,14 @@ async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
             raise ProtocolError(f"a line of more than {LONGEST_LINE} bytes in a watch")
 
 
-def _session(configuration: Configuration) -> _Opened:
+def _session(configuration: Configuration, proxied: bool) -> _Opened:
     # The client library turns authorities, certificates and switches into a TLS context.
     tls = RESTClientObject(configuration).ssl_context
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=tls, limit=0, socket_factory=_socket),
         cookie_jar=aiohttp.DummyCookieJar(),
-        # As Go does: proxies of the environment, but never for this machine itself.
-        trust_env=not _loopback(configuration.host),
+        # Go as well asks no proxy for this machine itself.
+        trust_env=proxied and not _loopback(configuration.host),
     )
     return _Opened(configuration, session)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
@@ -29,7 +29,12 @@ PLUGIN_SECONDS = 60.0
 
 
 class Source(Protocol):
-    """A place to load credentials from; loaded again whenever they are not accepted any more."""
+    """A place to load credentials from; loaded again whenever they are not accepted any more.
+
+    proxied: whether proxies of the environment stand between us and this API server.
+    """
+
+    proxied: ClassVar[bool]
 
     async def load(self) -> Configuration:
         """Raises CredentialsError. The text of the source (``str``) names it in messages."""
@@ -38,6 +43,9 @@ class Source(Protocol):
 @dataclass(frozen=True)
 class InCluster:
     """The service account of the pod we run in; its token is read again every minute."""
+
+    # As a rule NO_PROXY has the ranges of the cluster, which Go reads and Python does not.
+    proxied: ClassVar[bool] = False
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     token_file: str = SERVICE_TOKEN_FILENAME
@@ -66,6 +74,8 @@ class InCluster:
 @dataclass(frozen=True)
 class Kubeconfig:
     """A kubeconfig file, and the context to use of it ("" for its current one)."""
+
+    proxied: ClassVar[bool] = True
 
     path: str
     context: str = ""

@@ -17,9 +17,17 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+from msgspec.json import Decoder
 
 from webhook.cluster.connection import Connection, Status, refused
-from webhook.cluster.errors import ExpiredError, ProtocolError, RefusedError, UnreachableError
+from webhook.cluster.errors import (
+    ClusterError,
+    CredentialsError,
+    ExpiredError,
+    ProtocolError,
+    RefusedError,
+    UnreachableError,
+)
 from webhook.cluster.objects import Object
 
 PAGE = 500
@@ -32,10 +40,13 @@ STEPS_PER_TICK = 50
 LONGEST_RETRY_AFTER = 300.0
 
 O = TypeVar("O", bound=Object)  # noqa: E741
+T = TypeVar("T")
 V = TypeVar("V")
 Handler = Callable[[Collection[str]], None]
 """Told the keys of what has changed, after the snapshot has; reads the state it finds there."""
 
+# Failures that say nothing about what was received so far: the next watch goes on from there.
+_HARMLESS = (CredentialsError, RefusedError, UnreachableError)
 log = logging.getLogger(__name__)
 _ABSENT: Final = object()
 
@@ -53,6 +64,9 @@ class _Page(msgspec.Struct):
 class _Event(msgspec.Struct):
     type: str
     object: msgspec.Raw
+
+
+_PAGE, _EVENT, _STATUS = Decoder(_Page), Decoder(_Event), Decoder(Status)
 
 
 class Backoff:
@@ -101,7 +115,7 @@ class Reflector(Generic[V]):
         self.failure = ""
         """Why the API server cannot be followed at present, "" when it can."""
         self._connection = connection
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(type)
+        self._decoder: Decoder[Any] = Decoder(type)
         self._keep: Callable[[Any], V] = keep
         self._params = params
         self._watch_seconds = watch_seconds
@@ -148,10 +162,10 @@ class Reflector(Generic[V]):
         version = ""
         params = {**self._params, "limit": str(PAGE)}
         while True:
-            page = msgspec.json.decode(await self._connection.read(self.path, params), type=_Page)
+            page = self._read(_PAGE, await self._connection.read(self.path, params))
             for raw in page.items or ():
                 await self._step()
-                found: Object = self._decoder.decode(raw)
+                found = self._read(self._decoder, raw)
                 items[found.key] = self._keep(found)
             # The first page's: that of later ones may be newer, and a watch repeats harmlessly.
             self._progress()
@@ -197,11 +211,11 @@ class Reflector(Generic[V]):
         return lasted
 
     def _apply(self, line: bytes) -> None:
-        event = msgspec.json.decode(line, type=_Event)
+        event = self._read(_EVENT, line)
         if event.type == "ERROR":
-            status = msgspec.json.decode(event.object, type=Status)
+            status = self._read(_STATUS, event.object)
             raise refused(f"{self.path}: the watch ended: {status.message}", status.code)
-        found: Object = self._decoder.decode(event.object)
+        found = self._read(self._decoder, event.object)
         if event.type == "DELETED":
             self._changed(found.key, self._items.pop(found.key, _ABSENT), _ABSENT)
         elif event.type != "BOOKMARK":
@@ -222,6 +236,12 @@ class Reflector(Generic[V]):
             except Exception:
                 log.exception("%s: a handler failed on %d changes", self.path, len(keys))
 
+    def _read(self, decoder: Decoder[T], raw: bytes | msgspec.Raw) -> T:
+        try:
+            return decoder.decode(raw)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise ProtocolError(f"{self.path}: not what an API server answers: {error}") from error
+
     async def _step(self) -> None:
         self._steps += 1
         if self._steps % STEPS_PER_TICK == 0:
@@ -238,15 +258,16 @@ class Reflector(Generic[V]):
 
     def _failed(self, error: Exception) -> float:
         """Remember and log why, and the seconds until the next attempt."""
-        text = str(error) or type(error).__name__
         pause = self._backoff.next()
         if isinstance(error, RefusedError):
             pause += min(error.retry_after, LONGEST_RETRY_AFTER)
             self.settled = self.settled or error.status == 403
-        elif not isinstance(error, UnreachableError):
+        if not isinstance(error, _HARMLESS):
             # An event that cannot be read would be there again; a new list may be without it.
             self.resource_version = ""
-        if text != self.failure:
-            log.warning("%s: %s; serving what is known and trying on", self.path, text)
-        self.failure = text
+        if not isinstance(error, ClusterError):
+            log.exception("%s: failed, and lists everything again", self.path)
+        elif str(error) != self.failure:
+            log.warning("%s; serving what is known and trying on", error)
+        self.failure = str(error) or type(error).__name__
         return pause

@@ -1,0 +1,179 @@
+"""What the gate is told about a real cluster, and what it is told when rights are missing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kubernetes.client import (
+    CoreV1Api,
+    V1Node,
+    V1NodeSpec,
+    V1ObjectMeta,
+)
+
+from policies.model import NOTHING_KNOWN, ClusterFacts
+from tests.cluster.audit import Asked, asked
+from tests.cluster.background import running
+from tests.cluster.conftest import Grant, create_namespace, label_namespace, version
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.wait import wait_for
+from webhook.cluster.cache import ClusterCache, node_facts
+from webhook.cluster.connection import Connection
+from webhook.cluster.credentials import Kubeconfig
+from webhook.cluster.objects import Metadata, Node, NodeAddress, NodeSpec, NodeStatus
+
+pytestmark = pytest.mark.cluster
+
+CATCH_UP = 30.0
+
+
+def connect(kubeconfig: Path, agent: str) -> Connection:
+    return Connection(Kubeconfig(str(kubeconfig)), user_agent=agent)
+
+
+def add_node(api: CoreV1Api, name: str, provider: str, *addresses: tuple[str, str]) -> None:
+    node = V1Node(metadata=V1ObjectMeta(name=name), spec=V1NodeSpec(provider_id=provider))
+    api.create_node(node)
+    found = [{"type": kind, "address": address} for kind, address in addresses]
+    api.patch_node_status(name, {"status": {"addresses": found}})
+
+
+def heartbeat(api: CoreV1Api, name: str) -> int:
+    """What a kubelet reports every few minutes; the resourceVersion."""
+    condition = {"type": "Ready", "status": "True", "reason": "Fine", "message": "still here"}
+    return int(version(api.patch_node_status(name, {"status": {"conditions": [condition]}})))
+
+
+@pytest.fixture
+def nodes(api: CoreV1Api) -> Iterator[None]:
+    """Two nodes of different clouds, and one of none."""
+    add_node(api, "one", "aws:///eu-1a/i-1", ("InternalIP", "10.0.0.1"), ("Hostname", "one"))
+    add_node(
+        api,
+        "two",
+        "gce://project/zone/two",
+        ("InternalIP", "2001:DB8:0:0::2"),
+        ("ExternalIP", "192.0.2.2"),
+    )
+    add_node(api, "bare", "", ("InternalIP", "10.0.0.3"))
+    yield
+    api.delete_collection_node()
+
+
+@pytest.mark.usefixtures("nodes")
+def test_facts_of_the_nodes(api: CoreV1Api, reader: Path, agent: str) -> None:
+    connection = connect(reader, agent)
+    cache = ClusterCache(connection)
+    assert not cache.synced
+    assert cache.facts() is NOTHING_KNOWN
+    with running(connection, cache.run):
+        wait_for(lambda: cache.synced, CATCH_UP, "both lists")
+        known = ClusterFacts(
+            frozenset({"aws", "gce"}),
+            frozenset({"10.0.0.1", "2001:db8::2", "192.0.2.2", "10.0.0.3"}),
+        )
+        assert cache.facts() == known
+        api.delete_node("two")
+        less = ClusterFacts(frozenset({"aws"}), frozenset({"10.0.0.1", "10.0.0.3"}))
+        wait_for(lambda: cache.facts() == less, 1, "the end of a node")
+        add_node(api, "four", "azure:///subscriptions/4", ("InternalIP", "10.0.0.4"))
+        wait_for(lambda: "10.0.0.4" in cache.facts().nodeAddresses, 1, "a new node")
+        assert cache.facts().providers == {"aws", "azure"}
+
+
+@pytest.mark.usefixtures("nodes")
+def test_facts_stay_the_same_object_until_nodes_change(
+    api: CoreV1Api, reader: Path, agent: str
+) -> None:
+    connection = connect(reader, agent)
+    cache = ClusterCache(connection)
+    with running(connection, cache.run):
+        wait_for(lambda: cache.synced, CATCH_UP, "both lists")
+        facts = cache.facts()
+        beat = heartbeat(api, "one")
+        wait_for(lambda: int(cache.nodes.resource_version) >= beat, 5, "the heartbeat")
+        assert cache.facts() is facts
+
+
+def test_labels_of_namespaces(api: CoreV1Api, reader: Path, agent: str) -> None:
+    connection = connect(reader, agent)
+    cache = ClusterCache(connection)
+    assert cache.namespace_labels("default") is None
+    with running(connection, cache.run):
+        wait_for(lambda: cache.synced, CATCH_UP, "both lists")
+        assert cache.namespace_labels("default") == {"kubernetes.io/metadata.name": "default"}
+        assert cache.namespace_labels("labelled") is None
+        create_namespace(api, "labelled", env="dev")
+        wait_for(lambda: cache.namespace_labels("labelled"), 1, "the namespace")
+        label_namespace(api, "labelled", env="prod")
+        expected = {"env": "prod", "kubernetes.io/metadata.name": "labelled"}
+        wait_for(lambda: cache.namespace_labels("labelled") == expected, 1, "the label")
+
+
+@pytest.mark.usefixtures("nodes")
+def test_without_the_right_to_nodes(plane: ControlPlane, grant: Grant, agent: str) -> None:
+    grant("half-readers", "namespaces")
+    connection = connect(plane.kubeconfig_for("half", ("half-readers",)), agent)
+    cache = ClusterCache(connection)
+
+    def refusals() -> list[Asked]:
+        return [one for one in asked(plane, agent) if one.code == 403]
+
+    with running(connection, cache.run):
+        wait_for(lambda: cache.synced, CATCH_UP, "namespaces, and the answer about nodes")
+        assert cache.namespace_labels("default") is not None
+        assert cache.facts() is NOTHING_KNOWN
+        assert cache.nodes.failure == (
+            f'{plane.url}/api/v1/nodes: 403 nodes is forbidden: User "half" cannot list resource'
+            ' "nodes" in API group "" at the cluster scope: grant this to the user in a'
+            " ClusterRole"
+        )
+        assert not cache.namespaces.failure
+        wait_for(lambda: len(refusals()) >= 3, CATCH_UP, "it to try again")
+        grant("half-readers", "namespaces, nodes")
+        wait_for(lambda: cache.facts().providers == {"aws", "gce"}, CATCH_UP, "the nodes")
+        assert not cache.nodes.failure
+        assert len(refusals()) < 12
+
+
+def test_without_the_right_to_namespaces_it_is_never_synced(
+    plane: ControlPlane, grant: Grant, agent: str
+) -> None:
+    grant("node-readers", "nodes")
+    connection = connect(plane.kubeconfig_for("other", ("node-readers",)), agent)
+    cache = ClusterCache(connection)
+    with running(connection, cache.run):
+        wait_for(lambda: cache.nodes.synced, CATCH_UP, "the nodes")
+        wait_for(lambda: "namespaces is forbidden" in cache.namespaces.failure, 5, "the reason")
+        assert not cache.synced
+        assert cache.namespace_labels("default") is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        ("aws:///eu-central-1a/i-0", "aws"),
+        ("openstack://region/uuid", "openstack"),
+        ("kind://docker/kind/kind-worker", "kind"),
+        ("no-scheme", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_provider_of_a_node(provider: str | None, expected: str) -> None:
+    node = Node(Metadata("node"), spec=NodeSpec(provider))
+    assert node_facts(node).provider == expected
+
+
+def test_addresses_of_a_node() -> None:
+    given = [
+        NodeAddress("InternalIP", "10.0.0.1"),
+        NodeAddress("InternalIP", "FD00:0:0::A"),
+        NodeAddress("ExternalIP", "192.0.2.1"),
+        NodeAddress("ExternalIP", "not an address"),
+        NodeAddress("InternalDNS", "10.0.0.9"),
+        NodeAddress("Hostname", "10.0.0.8"),
+    ]
+    node = Node(Metadata("node"), status=NodeStatus(given))
+    assert node_facts(node).addresses == ("10.0.0.1", "fd00::a", "192.0.2.1")
+    assert node_facts(Node(Metadata("node"), status=NodeStatus(None))).addresses == ()
