@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -15,15 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 from opentelemetry.sdk.resources import Resource
 
 from webhook.admission.plan import Ruleset
-from webhook.cluster.cache import ClusterCache
-from webhook.cluster.connection import Connection
-from webhook.cluster.credentials import InCluster, Kubeconfig
-from webhook.cluster.errors import CredentialsError
 from webhook.config import ConfigError, GateConfig, ruleset
 from webhook.config.reload import ConfigFile
 from webhook.server.app import Webhook
@@ -41,6 +39,9 @@ from webhook.telemetry.lines import LineWriter
 from webhook.telemetry.logs import Handler, Log
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from webhook.cluster.cache import ClusterCache
 
 HEALTH_LIMITS = Limits(connections=128, idle=60.0)
 
@@ -119,13 +120,13 @@ async def _serve(
             drain=options.drain,
         )
         pulse = Pulse()
-        _watch_server(telemetry, under_way, guard, pulse)
+        _observe(parts.metrics, under_way, guard, pulse)
         beside = [pulse.run(), parts.certificates.watch(), settle(lambda: not readiness.missing())]
         if parts.file:
             watch = ConfigWatch(parts.file, webhook, telemetry, cluster=cluster, now=_now)
             beside.append(watch.watch())
         if cluster:
-            _watch_cluster(telemetry, cluster)
+            _observe_cluster(parts.metrics, cluster)
             readiness.require(
                 "synced: the cluster's namespaces are unknown", lambda: cluster.synced
             )
@@ -145,7 +146,12 @@ def _ruleset(file: ConfigFile | None) -> Ruleset:
     except ConfigError as error:
         raise StartError(str(error)) from error
     except OSError as error:
-        raise StartError(f"{error.filename}: {error.strerror}") from error
+        raise StartError(f"{error.filename}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    """Without what asyncio and socket add to it."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 @contextlib.contextmanager
@@ -154,7 +160,7 @@ def _bound(option: str, address: Address) -> Iterator[socket.socket]:
         found = bind(address)
     except OSError as error:
         raise StartError(
-            f"cannot listen on {address}: {error.strerror}; name another address with {option}"
+            f"cannot listen on {address}: {_reason(error)}; name another address with {option}"
         ) from error
     with found:
         yield found
@@ -162,7 +168,7 @@ def _bound(option: str, address: Address) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def _telemetry(environ: Mapping[str, str]) -> Iterator[tuple[Metrics, Telemetry]]:
-    """Logs go to standard error from here on, those of libraries too."""
+    """Lines go to standard error; spans to a collector, if the environment names one."""
     resource = Resource.create({"service.name": "netreeve", "service.version": _version()})
     exporter = None
     if spans.wanted(environ):
@@ -172,16 +178,29 @@ def _telemetry(environ: Mapping[str, str]) -> Iterator[tuple[Metrics, Telemetry]
         exporter = spans.Spans(resource, trace_exporter.OTLPSpanExporter())
     writer = LineWriter(sys.stderr.buffer)
     log, metrics = Log(writer), Metrics(resource)
-    logging.basicConfig(level=logging.INFO, handlers=[Handler(log)], force=True)
-    telemetry = Telemetry(metrics, log, exporter)
-    telemetry.watch(
-        "netreeve.log.dropped", "", "Log lines that nobody took in time", lambda: writer.dropped
+    metrics.total(
+        "netreeve.log.dropped", "Log lines that nobody took in time", lambda: writer.dropped
     )
+    telemetry = Telemetry(metrics, log, exporter)
     try:
-        yield metrics, telemetry
+        with _logging_to(log):
+            yield metrics, telemetry
     finally:
         telemetry.close()
         writer.close()
+
+
+@contextlib.contextmanager
+def _logging_to(log: Log) -> Iterator[None]:
+    """What libraries and other rooms tell the logging module becomes lines of ours."""
+    root, handler = logging.getLogger(), Handler(log)
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it says what we say better
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
 
 
 def _certificates(options: Options, telemetry: Telemetry, reviews: Address) -> CertificateHolder:
@@ -193,7 +212,7 @@ def _certificates(options: Options, telemetry: Telemetry, reviews: Address) -> C
     except CertificateError as error:
         raise StartError(str(error)) from error
     except OSError as error:
-        raise StartError(f"{error.filename}: {error.strerror}") from error
+        raise StartError(f"{error.filename}: {_reason(error)}") from error
     return holder
 
 
@@ -202,6 +221,12 @@ async def _cluster(options: Options) -> AsyncIterator[ClusterCache | None]:
     if options.standalone:
         yield None
         return
+    # The Kubernetes client takes a second to load and 40 MB, which standalone does without.
+    from webhook.cluster.cache import ClusterCache  # noqa: PLC0415
+    from webhook.cluster.connection import Connection  # noqa: PLC0415
+    from webhook.cluster.credentials import InCluster, Kubeconfig  # noqa: PLC0415
+    from webhook.cluster.errors import CredentialsError  # noqa: PLC0415
+
     source = Kubeconfig(options.kubeconfig) if options.kubeconfig else InCluster()
     try:
         await source.load()
@@ -212,30 +237,30 @@ async def _cluster(options: Options) -> AsyncIterator[ClusterCache | None]:
         yield ClusterCache(connection)
 
 
-def _watch_server(
-    telemetry: Telemetry, under_way: set[asyncio.Task[None]], guard: Guard, pulse: Pulse
+def _observe(
+    metrics: Metrics, under_way: set[asyncio.Task[None]], guard: Guard, pulse: Pulse
 ) -> None:
-    watch = telemetry.watch
-    watch("netreeve.admission.in_flight", "", "Requests not yet answered", lambda: len(under_way))
-    watch(
-        "netreeve.connections.displaced",
-        "",
-        "Connections dropped or refused because there were too many",
-        lambda: guard.displaced,
+    metrics.gauge(
+        "netreeve.admission.in_flight", "", "Requests not yet answered", lambda: len(under_way)
     )
-    watch(
+    metrics.gauge(
         "netreeve.event_loop.lag",
         "s",
         "Longest delay of the event loop since the last scrape",
         pulse.lag,
     )
+    metrics.total(
+        "netreeve.connections.displaced",
+        "Connections dropped or refused because there were too many",
+        lambda: guard.displaced,
+    )
 
 
-def _watch_cluster(telemetry: Telemetry, cluster: ClusterCache) -> None:
-    telemetry.watch(
+def _observe_cluster(metrics: Metrics, cluster: ClusterCache) -> None:
+    metrics.gauge(
         "netreeve.cluster.synced",
         "",
-        "1 when namespaces and nodes are known",
+        "1 when the namespaces and nodes are known",
         lambda: float(cluster.synced),
     )
 

@@ -81,12 +81,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        in_head, self._complete, self._chunk = self._in_head, False, len(data)
+        at_start = self._complete or self._in_head
+        self._complete, self._chunk = False, len(data)
         super().data_received(data)
         if self._complete or self._refused:
             return
-        if self._in_head and in_head:
-            self._head += len(data)
+        if self._in_head:
+            # Of a chunk that began with the end of another request, we cannot tell our part.
+            self._head += len(data) if at_start else 1
             if self._head > self._limits.head_bytes:
                 self._refuse_head()
                 return
@@ -107,7 +109,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self._head + self._chunk > self._limits.head_bytes and self._head_too_large():
+        # Measured only where it can be too large: it came in pieces, or with a large one.
+        if (self._head or self._chunk > self._limits.head_bytes) and self._head_too_large():
             self._refuse_head()
             raise _RefusedError
         if self.parser.should_upgrade():

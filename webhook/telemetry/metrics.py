@@ -83,13 +83,24 @@ class Metrics:
 
         self._meter.create_observable_counter(name, [observe], "", description)
 
-    def gauge(self, name: str, unit: str, description: str, read: Callable[[], float]) -> None:
-        """Export what ``read`` returns when scraped."""
+    def gauge(
+        self, name: str, unit: str, description: str, read: Callable[[], float | None]
+    ) -> None:
+        """Export what ``read`` returns when scraped; None: nothing yet."""
+
+        def observe(options: CallbackOptions) -> Iterable[Observation]:
+            value = read()
+            return [] if value is None else [Observation(value)]
+
+        self._meter.create_observable_gauge(name, [observe], unit, description)
+
+    def total(self, name: str, description: str, read: Callable[[], int]) -> None:
+        """Export what ``read`` returns when scraped: a count that only grows."""
 
         def observe(options: CallbackOptions) -> Iterable[Observation]:
             return [Observation(read())]
 
-        self._meter.create_observable_gauge(name, [observe], unit, description)
+        self._meter.create_observable_counter(name, [observe], "", description)
 
     def render(self) -> tuple[bytes, str]:
         """(body, content type) for a scrape."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -44,6 +44,3 @@ class Recorder(Protocol):
 
     def certificate_loaded(self, *, ok: bool, not_after: datetime | None) -> None:
         """The certificate was read; ``ok`` false: the last good one stays in use."""
-
-    def watch(self, name: str, unit: str, description: str, read: Callable[[], float]) -> None:
-        """A gauge that is read when metrics are scraped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,8 @@ class Telemetry:
         self._shed: Counts = Counter({(): 0})
         self._configs: Counts = Counter()
         self._certificates: Counts = Counter()
-        self._config_at = self._not_after = float("nan")
+        self._config_at: float | None = None
+        self._not_after: float | None = None
         self._export_counters(metrics)
         self._export_gauges(metrics)
 
@@ -85,9 +86,6 @@ class Telemetry:
         self._certificates[(_result(ok),)] += 1
         if ok and not_after is not None:
             self._not_after = not_after.timestamp()
-
-    def watch(self, name: str, unit: str, description: str, read: Callable[[], float]) -> None:
-        self._metrics.gauge(name, unit, description, read)
 
     def close(self) -> None:
         """Send the spans that wait; the writer of the log is closed by whoever made it."""
@@ -141,7 +139,7 @@ class Telemetry:
             lambda: self._configs[(_result(True),)],
         )
         metrics.gauge(
-            "netreeve.config.last_success",
+            "netreeve.config.last_success.timestamp",
             "s",
             "Unix time at which the configuration in force was read",
             lambda: self._config_at,
@@ -150,7 +148,7 @@ class Telemetry:
             "netreeve.certificate.expiry",
             "s",
             "Seconds until the certificate in use expires",
-            lambda: self._not_after - time.time(),
+            lambda: None if self._not_after is None else self._not_after - time.time(),
         )
 
 
