@@ -35,6 +35,7 @@ ACTIONS = {
 """The prefix of a file and the action that its cases expect."""
 
 CONFIG_HEADER = {"apiVersion": "netreeve.io/v1alpha1", "kind": "GateConfig"}
+UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 DEVELOPER = User(username="jane@example.com", groups=("developers", "system:authenticated"))
 
 
@@ -122,6 +123,28 @@ class Case:
         )
 
     @property
+    def admission_review(self) -> bytes:
+        """The request as the API server sends it."""
+        request, group_version = self.request, self.subject["apiVersion"]
+        version = group_version.rpartition("/")[2]
+        user = request.user
+        asked = {
+            "uid": UID,
+            "kind": {"group": request.group, "version": version, "kind": request.kind},
+            "resource": {"group": request.group, "version": version, "resource": request.resource},
+            "subResource": request.subresource,
+            "name": request.name,
+            "namespace": request.namespace,
+            "operation": request.operation,
+            "userInfo": {"username": user.username, "uid": user.uid, "groups": user.groups},
+            "object": self.spec.object,
+            "oldObject": self.spec.oldObject,
+            "dryRun": False,
+        }
+        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": asked}
+        return json.dumps(review).encode()
+
+    @property
     def offline(self) -> bool:
         """Whether a manifest alone can express it."""
         spec = self.spec
@@ -129,16 +152,16 @@ class Case:
 
 
 class KnownNamespace:
-    """A cluster of which one namespace is known: what the server's caches would say."""
+    """A cluster as a case describes it: what the server's caches would say."""
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
+    def __init__(self, case: Case | None = None) -> None:
+        self.case = case
 
     def namespace_labels(self, namespace: str) -> dict[str, str] | None:
-        return self._case.spec.namespaceLabels
+        return self.case.spec.namespaceLabels if self.case else None
 
     def facts(self) -> ClusterFacts:
-        return self._case.spec.cluster or ClusterFacts()
+        return (self.case and self.case.spec.cluster) or ClusterFacts()
 
 
 def cases() -> list[Case]:
@@ -262,6 +285,36 @@ def answer_of(result: dict[str, Any], case: Case) -> Answer:
         if found["policy"] == case.policy.id
     )
     return Answer(tuple(sorted(findings)), tuple(result["patch"]))
+
+
+def check_validation(case: Case, response: dict[str, Any]) -> None:
+    """The answer of /validate: the policy speaks where the case expects it, and nowhere else."""
+    own = f"{case.policy.id}: "
+    denials = [
+        line.removeprefix(f"- {own}")
+        for line in response.get("status", {}).get("message", "").splitlines()
+        if line.startswith(f"- {own}")
+    ]
+    warnings = [
+        line.removeprefix(own) for line in response.get("warnings", ()) if line.startswith(own)
+    ]
+    denies, warns = case.expected is Action.DENY, case.expected is Action.WARN
+    _check_lines(case, denials if denies else [], denials)
+    _check_lines(case, warnings if warns else [], warnings)
+    if denies:
+        assert response["allowed"] is False
+        assert response["status"]["code"] == 403
+        assert case.spec.message is None or any(case.spec.message in line for line in denials)
+    if denies or warns:
+        assert own in response["auditAnnotations"][case.path.name.partition("-")[0]]
+
+
+def _check_lines(case: Case, expected: list[str], lines: list[str]) -> None:
+    assert lines == expected
+    if lines:
+        assert len(lines) == len(case.spec.fields)
+        for field in case.spec.fields:
+            assert any(line.startswith(f"{field}:"[:70]) for line in lines)
 
 
 def alone(case: Case) -> Gate:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tests.cases_runner import (
     FOLDER,
     Answer,
     Case,
+    KnownNamespace,
     alone,
     answer_of,
     ask_command_line,
@@ -27,9 +30,13 @@ from tests.cases_runner import (
     ask_policy,
     cases,
     check,
+    check_validation,
 )
-from webhook.admission.gate import Review
+from tests.server.clients import Client
+from tests.server.running import Running, running
+from webhook.admission.gate import Gate, Review
 from webhook.audit.judge import apply, namespace_labels
+from webhook.config import ruleset
 
 CASES = cases()
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -87,6 +94,38 @@ def test_the_program_says_what_the_cases_expect(tmp_path: Path) -> None:
     for case, result in zip(plain, objects, strict=True):
         answer = answer_of(result, case)
         check(case, Answer(answer.findings))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> KnownNamespace:
+    return KnownNamespace()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, cluster: KnownNamespace) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("cases"), cluster=cluster) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(server: Running) -> Iterator[Client]:
+    found = Client(server.reviews, server.ca)
+    yield found
+    found.close()
+
+
+@every_case
+def test_the_server_says_what_the_case_expects(
+    case: Case, server: Running, client: Client, cluster: KnownNamespace
+) -> None:
+    cluster.case = case
+    server.webhook.set_gate(Gate(ruleset(case.config), cluster))
+    check_validation(case, client.ask("/validate", case.admission_review).review)
+    server.webhook.set_gate(alone(case))
+    response = client.ask("/mutate", case.admission_review).review
+    assert response["allowed"] is True
+    patch = json.loads(base64.b64decode(response["patch"])) if "patch" in response else None
+    assert patch == case.spec.patch
 
 
 @mutating
