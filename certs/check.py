@@ -14,7 +14,13 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
 
 from certs.issue import general_name
 
@@ -143,6 +149,16 @@ def _usage(leaf: x509.Certificate) -> Iterator[Problem]:
         yield Problem(Fault.USAGE, "its extended key usage lacks serverAuth")
 
 
+# As lenient as Go: the rules of public authorities, which the library defaults to, refuse much
+# of what private ones issue.
+_AUTHORITY = ExtensionPolicy.permit_all().require_present(
+    x509.BasicConstraints, Criticality.AGNOSTIC, None
+)
+_SERVER = ExtensionPolicy.permit_all().require_present(
+    x509.SubjectAlternativeName, Criticality.AGNOSTIC, None
+)
+
+
 def _chain(
     chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], at: datetime
 ) -> Iterator[Problem]:
@@ -156,7 +172,9 @@ def _chain(
     assert isinstance(subject, x509.DNSName | x509.IPAddress)
     if isinstance(subject, x509.DNSName) and subject.value.startswith("*."):
         subject = x509.DNSName("any" + subject.value[1:])
-    verifier = PolicyBuilder().store(Store(list(roots))).time(within).build_server_verifier(subject)
+    policy = PolicyBuilder().store(Store(list(roots))).time(within)
+    policy = policy.extension_policies(ca_policy=_AUTHORITY, ee_policy=_SERVER)
+    verifier = policy.build_server_verifier(subject)
     try:
         verifier.verify(leaf, list(chain[1:]))
     except VerificationError as error:
