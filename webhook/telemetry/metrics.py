@@ -15,7 +15,12 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider, export
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+)
 
 from webhook.telemetry.histogram import Histogram
 
@@ -52,6 +57,7 @@ class Metrics:
     def __init__(self, resource: Resource) -> None:
         self._histograms: list[Histogram] = []
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)  # memory, processor time, open files
         self._provider = MeterProvider(
             metric_readers=[Reader(self._registry, self._histograms)],
             resource=resource,
