@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import aiohttp
-import msgspec
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from yarl import URL
@@ -24,11 +23,11 @@ from webhook.cluster.credentials import Source
 from webhook.cluster.errors import (
     ClusterError,
     CredentialsError,
-    ExpiredError,
     ProtocolError,
     RefusedError,
     UnreachableError,
 )
+from webhook.cluster.status import read_status, refused
 
 USER_AGENT = "netreeve"
 ANSWER_SECONDS = 30.0
@@ -37,16 +36,19 @@ after the time that was agreed for it."""
 LONGEST_LINE = 64 * 1024 * 1024
 """An object has at most a few MiB, escaped as JSON up to six times that."""
 LONGEST_REFUSAL = 64 * 1024
+JSON = "application/json"
+SUCCESS = range(200, 203)
+"""Done, created, accepted; the API server gives no other."""
 # A peer that is gone without a word is noticed within a minute, not at the end of the watch.
 KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 
-class Status(msgspec.Struct):
-    """How the API server says no (meta/v1 Status)."""
-
-    code: int = 0
-    reason: str = ""
-    message: str = ""
+class _Request(NamedTuple):
+    method: str
+    path: str
+    params: Mapping[str, str]
+    body: bytes | None = None
+    content_type: str = JSON
 
 
 class _Opened(NamedTuple):
@@ -83,10 +85,35 @@ class Connection:
         if opened:
             await opened.session.close()
 
-    async def read(self, path: str, params: Mapping[str, str]) -> bytes:
-        """The whole answer to a GET. Raises ClusterError."""
-        async with self._get(path, params, self._timeout) as response:
-            return await response.read()
+    async def read(
+        self, path: str, params: Mapping[str, str] = {}, *, seconds: float | None = None
+    ) -> bytes:
+        """The whole answer to a GET, in so many seconds. Raises ClusterError."""
+        return await self._whole(_Request("GET", path, params), seconds)
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        *,
+        params: Mapping[str, str] = {},
+        content_type: str = JSON,
+        seconds: float | None = None,
+    ) -> bytes:
+        """The whole answer to a request with a body, in so many seconds. Raises ClusterError.
+
+        After an UnreachableError nobody knows whether it was done, or still will be.
+        """
+        return await self._whole(_Request(method, path, params, body, content_type), seconds)
+
+    async def _whole(self, request: _Request, seconds: float | None) -> bytes:
+        try:
+            # Around everything, for credentials may have to be loaded first.
+            async with asyncio.timeout(seconds), self._ask(request, self._timeout) as response:
+                return await response.read()
+        except TimeoutError as error:
+            raise UnreachableError(f"{request.path}: no answer in {seconds:g} s") from error
 
     @asynccontextmanager
     async def watch(
@@ -98,19 +125,19 @@ class Connection:
         """
         asked = {**params, "watch": "true", "timeoutSeconds": str(seconds)}
         async with (
-            self._get(path, asked, seconds + self._timeout) as response,
+            self._ask(_Request("GET", path, asked), seconds + self._timeout) as response,
             aclosing(lines(response.content.iter_any())) as found,
         ):
             yield found
 
     @asynccontextmanager
-    async def _get(
-        self, path: str, params: Mapping[str, str], seconds: float
+    async def _ask(
+        self, request: _Request, seconds: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         opened = await self._open()
-        url = f"{opened.configuration.host}{path}"
+        url = f"{opened.configuration.host}{request.path}"
         try:
-            async with self._answer(opened, url, params, seconds) as response:
+            async with self._answer(opened, url, request, seconds) as response:
                 yield response
         except RefusedError as error:
             if error.status == 401:
@@ -129,15 +156,19 @@ class Connection:
 
     @asynccontextmanager
     async def _answer(
-        self, opened: _Opened, url: str, params: Mapping[str, str], seconds: float
+        self, opened: _Opened, url: str, request: _Request, seconds: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = await self._headers(opened.configuration)
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
         if opened.session.closed:
             raise UnreachableError(f"{url}: the credentials are being loaded again")
         async with asyncio.timeout(self._timeout):
-            response = await opened.session.get(
+            response = await opened.session.request(
+                request.method,
                 url,
-                params=params,
+                params=request.params,
+                data=request.body,
                 headers=headers,
                 proxy=opened.configuration.proxy,
                 server_hostname=opened.configuration.tls_server_name,
@@ -145,7 +176,7 @@ class Connection:
                 allow_redirects=False,
             )
         try:
-            if response.status != 200:
+            if response.status not in SUCCESS:
                 raise await self._refusal(url, response)
             yield response
         finally:
@@ -170,7 +201,7 @@ class Connection:
 
     async def _headers(self, configuration: Configuration) -> dict[str, str]:
         headers = {
-            "Accept": "application/json",
+            "Accept": JSON,
             # Inside a data centre, unpacking costs more time than it saves.
             "Accept-Encoding": "identity",
             "User-Agent": self._user_agent,
@@ -189,17 +220,15 @@ class Connection:
             body += chunk
             if len(body) > LONGEST_REFUSAL:
                 break
-        try:
-            status = msgspec.json.decode(body, type=Status)
-        except msgspec.DecodeError:
-            status = Status()
+        status = read_status(body)
         text = f"{url}: {response.status} {status.message or response.reason or ''}".rstrip()
         if response.status == 401:
             text += f": the API server does not accept {self._source}"
-        elif response.status == 403:
+        elif response.status == 403 and " cannot " in status.message:  # as RBAC says no
             text += ": grant this to the user in a ClusterRole"
         seconds = response.headers.get("Retry-After", "")
-        return refused(text, response.status, float(seconds) if seconds.isdecimal() else 0.0)
+        wait = float(seconds) if seconds.isdecimal() else 0.0
+        return refused(text, response.status, wait, status.reasons)
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:
@@ -207,12 +236,6 @@ def _hang_up(response: aiohttp.ClientResponse) -> None:
     if response.connection and response.connection.transport:
         response.connection.transport.abort()
     response.close()
-
-
-def refused(text: str, status: int, retry_after: float = 0.0) -> RefusedError:
-    """The error for a status, whether it came as the answer or within a watch."""
-    kind = ExpiredError if status == 410 else RefusedError
-    return kind(text, status, retry_after)
 
 
 async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

@@ -26,12 +26,29 @@ class RefusedError(ClusterError):
     """An answer that is no success.
 
     status: the HTTP status. retry_after: the seconds the API server asks to wait, 0 for none.
+    reasons: its words for why, those of the causes too (``Conflict``, ``FieldManagerConflict``,
+        ``NamespaceTerminating`` ...).
     """
 
-    def __init__(self, text: str, status: int, retry_after: float = 0.0) -> None:
+    def __init__(
+        self,
+        text: str,
+        status: int,
+        retry_after: float = 0.0,
+        reasons: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.retry_after = retry_after
+        self.reasons = reasons
+
+
+class NotFoundError(RefusedError):
+    """404: there is no such object, or no such namespace to create it in."""
+
+
+class ConflictError(RefusedError):
+    """409: it exists already, has changed since it was read, or its fields are another's."""
 
 
 class ExpiredError(RefusedError):

@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from msgspec.json import Decoder
 
-from webhook.cluster.connection import Connection, Status, refused
+from webhook.cluster.connection import Connection
 from webhook.cluster.errors import (
     ClusterError,
     CredentialsError,
@@ -29,6 +29,7 @@ from webhook.cluster.errors import (
     UnreachableError,
 )
 from webhook.cluster.objects import Object
+from webhook.cluster.status import Status, refused
 
 PAGE = 500
 WATCH_SECONDS = (240, 300)
