@@ -3,7 +3,8 @@
 Fields: spec.type NodePort, spec.ports[*].nodePort of any type, spec.healthCheckNodePort, and
 spec.allocateLoadBalancerNodePorts of a LoadBalancer unless false. Allowed: ports of the parameter
 allowedPorts, namespaces of allowedNamespaces. What the API server allocates for a load balancer
-has an action of its own: in admission nobody can tell such a number from a chosen one.
+has an action of its own. In the validating pass nobody can tell such a number from a chosen one;
+in the mutating pass only chosen ones are there, which is why this policy judges early as well.
 """
 
 from __future__ import annotations
@@ -62,14 +63,17 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     if request.namespace in params.allowedNamespaces:
         return
     allowed = _ranges(params.allowedPorts)
+    kind = (service.spec and service.spec.type) or "ClusterIP"
     for opening in openings(service):
         if opening.kind not in _JUDGED or _is_in(opening.number, allowed):
             continue
-        limit = params.allocatedNodePorts if opening.allocated else None
+        chosen = not opening.allocated or (request.early and opening.number is not None)
+        limit = None if chosen else params.allocatedNodePorts
         if limit is not Action.OFF:
-            kind = (service.spec and service.spec.type) or "ClusterIP"
-            field, message, fix = _text(opening, kind, params)
-            yield Violation(field, message, fix, (_key(opening, kind),), limit)
+            field, message, fix = _text(opening, kind, chosen, params)
+            # Between types the number is the same; that is for the validating pass to judge.
+            key = _key(opening, "" if request.early else kind)
+            yield Violation(field, message, fix, (key,), limit)
 
 
 def _is_in(number: int | None, allowed: tuple[range, ...]) -> bool:
@@ -89,13 +93,13 @@ def _key(opening: Opening, kind: str) -> str:
     return f"{kind} {number}/{port.protocol or 'TCP'}"
 
 
-def _text(opening: Opening, kind: str, params: Params) -> tuple[str, str, str]:
+def _text(opening: Opening, kind: str, chosen: bool, params: Params) -> tuple[str, str, str]:
     """Field, message and fix."""
     if opening.kind is Kind.HEALTH_CHECK_PORT:
         return _health_check(opening)
     if params.allowedPorts:
         return _of_allowed(opening, params)
-    if opening.allocated:
+    if not chosen:
         return _allocated(opening)
     return _type(opening) if kind == NODE_PORT else _chosen(opening)
 
@@ -153,5 +157,6 @@ POLICY = Policy(
     strict=Action.DENY,
     params=Params,
     strict_params={"allocatedNodePorts": Action.DENY.value},
+    early=True,
     validate=validate,
 )

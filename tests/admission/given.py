@@ -27,6 +27,8 @@ def node_ports(service: Service, request: Request, params: PortParams) -> Iterat
     for index, port in enumerate(ports):
         if port.nodePort == 666:
             raise ZeroDivisionError
+        if request.early and port.nodePort == 30999:
+            continue  # stands for what the API server would allocate
         if port.nodePort and port.nodePort not in params.allowed:
             yield Violation(
                 f"spec.ports[{index}].nodePort",
@@ -43,6 +45,13 @@ def add_label(service: Service, request: Request, params: NoParams) -> None:
     service.metadata.labels = {"a/b~c": "1", **(service.metadata.labels or {})}
 
 
+def only_changes(service: Service, request: Request, params: NoParams) -> Iterator[Violation]:
+    """A type that is not what it was."""
+    was = request.old and request.old.spec and request.old.spec.type
+    if service.spec and service.spec.type != was:
+        yield Violation("spec.type", f"must stay {was}", "change it back")
+
+
 SERVICES = (Rule("", "services"),)
 PORTS = Policy(
     id="ports",
@@ -53,7 +62,20 @@ PORTS = Policy(
     standard=Action.DENY,
     strict=Action.DENY,
     params=PortParams,
+    early=True,
     validate=node_ports,
+)
+CHANGES = Policy(
+    id="changes",
+    title="The type stays",
+    why="For the test.",
+    fix="None.",
+    rules=SERVICES,
+    standard=Action.DENY,
+    strict=Action.DENY,
+    params=NoParams,
+    compares=True,
+    validate=only_changes,
 )
 LABEL = Policy(
     id="label",

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from policies.model import NOTHING_KNOWN, Action, ClusterFacts, NoParams, Right
-from tests.admission.given import LABEL, PortParams, gate, review, service, step
+from policies.model import Action, NoParams, Right
+from tests.admission.given import CHANGES, LABEL, PortParams, gate, review, service, step
+from webhook.admission.gate import Offline
 from webhook.admission.plan import Setting, Step
 from webhook.admission.verdict import ALLOWED, MALFORMED, Verdict
 
 
-class Labels:
+class Labels(Offline):
     """A cluster that knows the labels of some namespaces."""
 
     def __init__(self, **env: str) -> None:
@@ -20,9 +21,6 @@ class Labels:
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         return {"env": self._env[namespace]} if namespace in self._env else None
-
-    def facts(self) -> ClusterFacts:
-        return NOTHING_KNOWN
 
 
 def found(verdict: Verdict) -> list[tuple[str, str, bool]]:
@@ -145,6 +143,25 @@ class TestRatchet:
         assert found(verdict) == [("Warn", "object", True)]
 
 
+class TestComparing:
+    comparing = gate(Step(CHANGES, Setting(Action.DENY, NoParams())))
+
+    def typed(self, kind: str) -> dict[str, object]:
+        return {**service(), "spec": {"type": kind}}
+
+    def test_a_change_is_judged_against_the_old_object_and_not_forgiven(self) -> None:
+        verdict = self.comparing.validate(review(self.typed("NodePort"), self.typed("ClusterIP")))
+        assert found(verdict) == [("Deny", "spec.type", False)]
+
+    def test_no_change_is_no_violation(self) -> None:
+        same = review(self.typed("NodePort"), self.typed("NodePort"))
+        assert self.comparing.validate(same) is ALLOWED
+
+    def test_an_unreadable_old_object_is_as_good_as_none(self) -> None:
+        verdict = self.comparing.validate(review(self.typed("NodePort"), []))
+        assert found(verdict) == [("Deny", "spec.type", False)]
+
+
 class TestRights:
     right = Right("ports", "dev")
     liftable = gate(step(params=PortParams(unless=right)))
@@ -229,6 +246,22 @@ class TestMutation:
             {"op": "add", "path": "/metadata/labels", "value": {"a/b~c": "1"}},
         )
 
+    def test_what_is_denied_early_is_not_changed(self) -> None:
+        both = gate(step(), Step(LABEL, Setting(Action.MUTATE, NoParams())))
+        verdict = both.mutate(review(service(30080)))
+        assert not verdict.allowed
+        assert verdict.patch == ()
+
+    def test_what_only_warns_waits_for_the_validating_pass(self) -> None:
+        warning = gate(step(Action.WARN), Step(LABEL, Setting(Action.MUTATE, NoParams())))
+        verdict = warning.mutate(review(service(30080)))
+        assert verdict.patch
+        assert verdict.findings == ()
+
+    def test_the_ratchet_holds_early_as_well(self) -> None:
+        assert gate(step()).mutate(review(service(30080), service(30080))) is ALLOWED
+        assert not gate(step()).mutate(review(service(30081), service(30080))).allowed
+
     def test_a_second_pass_changes_nothing(self) -> None:
         labelled = service(labels={"a/b~c": "1"})
         assert self.labelling.mutate(review(labelled)) is ALLOWED
@@ -236,7 +269,7 @@ class TestMutation:
     def test_validation_does_not_change_and_mutation_does_not_judge(self) -> None:
         both = gate(step(), Step(LABEL, Setting(Action.MUTATE, NoParams())))
         assert both.validate(review(service())) is ALLOWED
-        assert both.mutate(review(service(30080))).allowed
+        assert both.mutate(review(service(30999))).patch
 
     def test_a_mutating_policy_that_raises_denies_and_tells(self) -> None:
         verdict = self.labelling.mutate(review({"metadata": None}))

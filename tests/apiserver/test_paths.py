@@ -135,6 +135,37 @@ class TestCreation:
         assert options == [[{"name": "ndots", "value": "2"}]] * 2
 
 
+class TestChosenNodePorts:
+    """In the mutating pass the API server has allocated nothing yet."""
+
+    internal = {"service.beta.kubernetes.io/azure-load-balancer-internal": "true"}
+
+    def balancer(self, **spec: Any) -> dict[str, Any]:
+        manifest = service(type="LoadBalancer", **spec)
+        manifest["metadata"]["annotations"] = self.internal
+        return manifest
+
+    def test_allocated_ports_are_warned_of(self, gated: Gated, namespace: str) -> None:
+        result = gated.create(self.balancer(externalTrafficPolicy="Local"), "-n", namespace)
+        passed(result)
+        assert "Warning: node-port: spec.healthCheckNodePort" in result.stderr
+        assert "Warning: node-port: spec.allocateLoadBalancerNodePorts" in result.stderr
+        passed(gated.kubectl("label", "service", "shop", "a=b", "-n", namespace))
+
+    def test_a_chosen_port_is_denied(self, gated: Gated, namespace: str) -> None:
+        chosen = [{"port": 80, "nodePort": 31234}]
+        denied(gated.create(self.balancer(ports=chosen), "-n", namespace), "node-port")
+        health = {"externalTrafficPolicy": "Local", "healthCheckNodePort": 31235}
+        denied(gated.create(self.balancer(**health), "-n", namespace), "node-port")
+
+    def test_a_port_chosen_later_is_denied(self, gated: Gated, namespace: str) -> None:
+        passed(gated.create(self.balancer(), "-n", namespace))
+        patch = [{"op": "replace", "path": "/spec/ports/0/nodePort", "value": 31236}]
+        result = gated.kubectl("patch", "service", "shop", "-n", namespace, "--type=json",
+                               "-p", json.dumps(patch), check=False)  # fmt: skip
+        denied(result, "node-port")
+
+
 class TestUpdate:
     def test_patch(self, gated: Gated, namespace: str) -> None:
         gated.create(service(), "-n", namespace)

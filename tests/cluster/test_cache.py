@@ -155,7 +155,7 @@ def test_without_the_right_to_namespaces_it_is_never_synced(
         ("aws:///eu-central-1a/i-0", "aws"),
         ("openstack://region/uuid", "openstack"),
         ("kind://docker/kind/kind-worker", "kind"),
-        ("no-scheme", ""),
+        ("ocid1.instance.oc1.iad.x", "ocid1.instance.oc1.iad.x"),
         ("", ""),
         (None, ""),
     ],

@@ -16,17 +16,20 @@ from policies.model import (
     NOTHING_KNOWN,
     UPDATE,
     Action,
+    Baseline,
     ClusterFacts,
     Policy,
     Request,
     Right,
     Violation,
 )
+from policies.network_policies.views import NetworkPolicy
 from webhook.admission.patch import diff
 from webhook.admission.plan import Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
 
 Body = bytes | msgspec.Raw
+Steps = tuple[Step, ...]
 Answers = Mapping[Right, bool]
 NO_ANSWERS: Answers = {}
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
@@ -39,6 +42,12 @@ class Cluster(Protocol):
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of a namespace; None when they are not known."""
 
+    def baseline(self, namespace: str) -> Baseline | None:
+        """How a namespace stands to the baseline; None where nobody can know."""
+
+    def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
+        """The NetworkPolicies of a namespace; None when they are not known."""
+
     def facts(self) -> ClusterFacts:
         """Providers and node addresses as far as known."""
 
@@ -47,6 +56,12 @@ class Offline:
     """No cluster: nothing is known."""
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
+        return None
+
+    def baseline(self, namespace: str) -> Baseline | None:
+        return None
+
+    def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
         return None
 
     def facts(self) -> ClusterFacts:
@@ -78,23 +93,26 @@ class Gate:
         lane = self._lane(request)
         if lane is None or not lane.validating:
             return ALLOWED
-        request = self._placed(request)
-        errors: list[Exception] = []
-        body = review.old if request.operation == DELETE else review.object
-        findings = self._judge(lane, request, body, errors)
-        if not findings:
-            return ALLOWED
-        if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
-            findings = _ratchet(findings, self._judge(lane, request, review.old, []))
-        findings, questions = _lift(findings, answers)
-        return Verdict(in_order(findings), (), tuple(errors), questions)
+        return self._verdict(lane, lane.validating, request, review, answers)
 
     def mutate(self, review: Review) -> Verdict:
-        """The patch that the mutating policies want; an object they cannot read is denied."""
+        """The patch that the mutating policies want; an object they cannot read is denied.
+
+        Policies that judge early are asked first: what they deny here nobody can see any more in
+        the validating pass.
+        """
         request = review.request
         lane = self._lane(request)
-        if lane is None or not lane.mutating:
+        if lane is None:
             return ALLOWED
+        if lane.early:
+            asked = msgspec.structs.replace(request, early=True)
+            verdict = self._verdict(lane, lane.early, asked, review, NO_ANSWERS)
+            if not verdict.allowed:
+                return Verdict(verdict.under(Action.DENY), (), verdict.errors)
+        return self._changed(lane, request, review) if lane.mutating else ALLOWED
+
+    def _changed(self, lane: Lane, request: Request, review: Review) -> Verdict:
         try:
             before, after = _decode(lane, review.object), _decode(lane, review.object)
         except UNREADABLE as error:
@@ -110,6 +128,20 @@ class Gate:
                     return Verdict((finding,), (), (error,))
         return Verdict((), tuple(diff(before, after))) if before != after else ALLOWED
 
+    def _verdict(
+        self, lane: Lane, steps: Steps, request: Request, review: Review, answers: Answers
+    ) -> Verdict:
+        request = self._comparing(lane, self._placed(request), review.old)
+        errors: list[Exception] = []
+        body = review.old if request.operation == DELETE else review.object
+        findings = self._judge(lane, steps, request, body, errors)
+        if not findings:
+            return ALLOWED
+        if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
+            findings = _ratchet(findings, self._judge(lane, steps, request, review.old, []))
+        findings, questions = _lift(findings, answers)
+        return Verdict(in_order(findings), (), tuple(errors), questions)
+
     def _lane(self, request: Request) -> Lane | None:
         if request.namespace in self._excluded:
             return None
@@ -119,25 +151,43 @@ class Gate:
         return self._lanes.get((request.operation, request.group, resource))
 
     def _placed(self, request: Request) -> Request:
-        """The request with the labels of its namespace, where they are known."""
-        if not request.namespace or request.resource == "namespaces":
+        """The request with what is known of the namespace around it."""
+        cluster, namespace = self._cluster, request.namespace
+        if request.resource == "namespaces":
+            baseline = cluster.baseline(namespace)
+            return msgspec.structs.replace(request, baseline=baseline) if baseline else request
+        labels = cluster.namespace_labels(namespace) if namespace else None
+        baseline = cluster.baseline(namespace) if request.resource == "pods" else None
+        others = None
+        if request.resource == "networkpolicies":
+            others = cluster.network_policies(namespace)
+        if labels is None and baseline is None and others is None:
             return request
-        labels = self._cluster.namespace_labels(request.namespace)
-        if labels is None:
+        return msgspec.structs.replace(
+            request, namespaceLabels=labels, baseline=baseline, otherPolicies=others
+        )
+
+    def _comparing(self, lane: Lane, request: Request, old: Body | None) -> Request:
+        """The request with the old subject, for policies that judge what has changed."""
+        if not lane.compares or request.operation != UPDATE:
             return request
-        return msgspec.structs.replace(request, namespaceLabels=labels)
+        try:
+            before = lane.resource.subjects(_decode(lane, old))
+        except UNREADABLE:
+            return request  # as good as new
+        return msgspec.structs.replace(request, old=before[0] if before else None)
 
     def _judge(
-        self, lane: Lane, request: Request, body: Body | None, errors: list[Exception]
+        self, lane: Lane, steps: Steps, request: Request, body: Body | None, errors: list[Exception]
     ) -> list[Finding]:
         try:
             view = _decode(lane, body)
             subjects = lane.resource.subjects(view)
         except UNREADABLE as error:
-            action = _strongest(lane.validating)
+            action = _strongest(steps)
             return [Finding(MALFORMED, action, _malformed(error))] if action else []
         findings: list[Finding] = []
-        for step in lane.validating:
+        for step in steps:
             for setting in self._settings(step, request, view):
                 if setting.action is not Action.OFF:
                     _apply(step.policy, setting, subjects, request, to=findings, errors=errors)

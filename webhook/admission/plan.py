@@ -6,7 +6,7 @@ costs one look-up. Knows no objects and no wire format.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +69,17 @@ class Ruleset:
 
 @dataclass(frozen=True)
 class Lane:
-    """What happens to one kind of request: how to read the object and who judges it."""
+    """What happens to one kind of request: how to read the object and who judges it.
+
+    early: those of the validating that judge in the mutating pass as well.
+    compares: some policy wants to see the old object of an UPDATE.
+    """
 
     resource: Resource
     validating: tuple[Step, ...]
     mutating: tuple[Step, ...]
+    early: tuple[Step, ...]
+    compares: bool
 
 
 Key = tuple[str, str, str]
@@ -90,13 +96,19 @@ def lanes(ruleset: Ruleset) -> dict[Key, Lane]:
                 for operation in rule.operations:
                     steps.setdefault((operation, rule.group, rule.resource), []).append(step)
     return {
-        key: Lane(
-            resources[key[1], key[2].partition("/")[0]],
-            tuple(step for step in chosen if step.policy.validate),
-            tuple(step for step in chosen if step.policy.mutate),
-        )
+        key: _lane(resources[key[1], key[2].partition("/")[0]], chosen)
         for key, chosen in steps.items()
     }
+
+
+def _lane(resource: Resource, steps: Sequence[Step]) -> Lane:
+    return Lane(
+        resource,
+        tuple(step for step in steps if step.policy.validate),
+        tuple(step for step in steps if step.policy.mutate),
+        tuple(step for step in steps if step.policy.early),
+        any(step.policy.compares for step in steps),
+    )
 
 
 def _rules(policy: Policy[Any, Any], workloads: Iterable[CustomWorkload]) -> Iterable[Rule]:

@@ -1,8 +1,10 @@
 """What the gate asks of the live cluster, answered from memory: implements `gate.Cluster`.
 
-Reads, and needs no more than list and watch on namespaces and nodes (core group). Without the
-right to nodes the gate works on: providers and node addresses are then unknown, which policies
-take for the worse case. Decides nothing, and never asks the API server while a review waits.
+Reads, and needs no more than list and watch on namespaces and nodes (core group), networkpolicies
+(networking.k8s.io) and, in the namespace of the controller, leases (coordination.k8s.io). What
+RBAC keeps from us is unknown, which policies take for the worse case; only the lease is taken for
+absent, because a gate that waits for a controller that is not there would hold up every pod.
+Decides nothing, and never asks the API server while a review waits.
 """
 
 from __future__ import annotations
@@ -13,12 +15,24 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from policies.model import NOTHING_KNOWN, ClusterFacts
+from policies.model import NOTHING_KNOWN, Baseline, ClusterFacts
+from policies.network_policies.managed import BASELINE, NAMESPACE_UID, covers
+from policies.network_policies.views import NetworkPolicy
+from policies.objects import ObjectMeta
 from webhook.cluster.connection import Connection
-from webhook.cluster.objects import Namespace, Node
+from webhook.cluster.objects import Lease, Namespace, Node, StoredPolicy
 from webhook.cluster.reflector import Reflector
 
 REACHABLE = frozenset({"InternalIP", "ExternalIP"})
+CONTROLLER_LEASE = ("netreeve", "netreeve-control")
+Policies = dict[str, NetworkPolicy]
+
+
+class NamespaceFacts(msgspec.Struct, frozen=True, gc=False):
+    """What is kept of a namespace."""
+
+    uid: str
+    labels: Mapping[str, str]
 
 
 class NodeFacts(msgspec.Struct, frozen=True, gc=False):
@@ -29,13 +43,32 @@ class NodeFacts(msgspec.Struct, frozen=True, gc=False):
 
 
 class ClusterCache:
-    """Snapshots of namespaces and nodes, kept up to date by `run`; usable from the start."""
+    """Snapshots of what the gate reads, kept up to date by `run`; usable from the start.
 
-    def __init__(self, connection: Connection) -> None:
-        self.namespaces = Reflector(connection, "/api/v1/namespaces", Namespace, _labels)
+    controller: namespace and name of the Lease that the controller leads by; while there is none,
+    no controller has ever run, and nothing waits for a baseline.
+    """
+
+    def __init__(
+        self, connection: Connection, controller: tuple[str, str] = CONTROLLER_LEASE
+    ) -> None:
+        self.namespaces = Reflector(connection, "/api/v1/namespaces", Namespace, _namespace)
         self.nodes = Reflector(connection, "/api/v1/nodes", Node, node_facts)
+        self.policies = Reflector(
+            connection, "/apis/networking.k8s.io/v1/networkpolicies", StoredPolicy, _policy
+        )
+        namespace, name = controller
+        self.leases = Reflector(
+            connection,
+            f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
+            Lease,
+            lambda lease: lease.metadata.uid,
+            params={"fieldSelector": f"metadata.name={name}"},
+        )
         self.nodes.subscribe(self._nodes_changed)
+        self.policies.subscribe(self._policies_changed)
         self._facts = NOTHING_KNOWN
+        self._by_namespace: dict[str, Policies] = {}
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of a namespace; None when it is not known.
@@ -43,7 +76,27 @@ class ClusterCache:
         It is not known either in the moment after its creation, when a pod may already be
         judged that the watch has not caught up with: the caller takes the strictest answer.
         """
-        return self.namespaces.items.get(namespace)
+        known = self.namespaces.items.get(namespace)
+        return known.labels if known else None
+
+    def baseline(self, namespace: str) -> Baseline | None:
+        """How a namespace stands to the baseline; one that is not known yet may be under one."""
+        if not self.leases.items:
+            return Baseline.INACTIVE
+        known = self.namespaces.items.get(namespace)
+        if known is None:
+            return Baseline.PENDING
+        if BASELINE not in known.labels:
+            return Baseline.NONE
+        policies = self._by_namespace.get(namespace, {}).values()
+        covered = any(covers(policy, known.uid) for policy in policies)
+        return Baseline.COVERED if covered else Baseline.PENDING
+
+    def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
+        """The NetworkPolicies of a namespace; None before they have been listed."""
+        if not self.policies.synced:
+            return None
+        return tuple(self._by_namespace.get(namespace, {}).values())
 
     def facts(self) -> ClusterFacts:
         """Of all nodes; computed when they change, so that asking costs nothing."""
@@ -51,14 +104,15 @@ class ClusterCache:
 
     @property
     def synced(self) -> bool:
-        """All namespaces are known, and all nodes unless RBAC keeps them from us. Stays true."""
-        return self.namespaces.synced and self.nodes.settled
+        """Namespaces are known, and the others unless RBAC keeps them from us. Stays true."""
+        others = (self.nodes, self.policies, self.leases)
+        return self.namespaces.synced and all(one.settled for one in others)
 
     async def run(self) -> None:
         """Follow the cluster until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.namespaces.run())
-            group.create_task(self.nodes.run())
+            for one in (self.namespaces, self.nodes, self.policies, self.leases):
+                group.create_task(one.run())
 
     def _nodes_changed(self, keys: Collection[str]) -> None:
         nodes = self.nodes.items.values()
@@ -67,14 +121,26 @@ class ClusterCache:
             nodeAddresses=frozenset().union(*(node.addresses for node in nodes)),
         )
 
+    def _policies_changed(self, keys: Collection[str]) -> None:
+        for key in keys:
+            namespace, _, name = key.partition("/")
+            if (policy := self.policies.items.get(key)) is not None:
+                self._by_namespace.setdefault(namespace, {})[name] = policy
+            elif (known := self._by_namespace.get(namespace)) is not None:
+                known.pop(name, None)
+                if not known:
+                    del self._by_namespace[namespace]
+
 
 def node_facts(node: Node) -> NodeFacts:
-    """The prefix of ``spec.providerID`` before ``://``, and InternalIP and ExternalIP."""
+    """The prefix of ``spec.providerID`` before ``://``, and InternalIP and ExternalIP.
+
+    Oracle's have no ``://``: the whole text tells the provider then.
+    """
     identity = (node.spec and node.spec.providerID) or ""
-    provider, separator, _ = identity.partition("://")
     addresses = (node.status and node.status.addresses) or ()
     texts = (_canonical(one.address) for one in addresses if one.type in REACHABLE)
-    return NodeFacts(provider if separator else "", tuple(text for text in texts if text))
+    return NodeFacts(identity.partition("://")[0], tuple(text for text in texts if text))
 
 
 def _canonical(address: str) -> str:
@@ -84,5 +150,19 @@ def _canonical(address: str) -> str:
         return ""
 
 
-def _labels(namespace: Namespace) -> Mapping[str, str]:
-    return namespace.metadata.labels or {}
+def _namespace(namespace: Namespace) -> NamespaceFacts:
+    return NamespaceFacts(namespace.metadata.uid, namespace.metadata.labels or {})
+
+
+def _policy(stored: StoredPolicy) -> NetworkPolicy:
+    meta = stored.metadata
+    uid = (meta.annotations or {}).get(NAMESPACE_UID)
+    return NetworkPolicy(
+        metadata=ObjectMeta(
+            name=meta.name,
+            namespace=meta.namespace,
+            labels=meta.labels,
+            annotations={NAMESPACE_UID: uid} if uid else None,
+        ),
+        spec=stored.spec,
+    )

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
+from policies.network_policies.views import NetworkPolicySpec
+
 
 class Metadata(msgspec.Struct, gc=False):
     name: str = ""
     namespace: str = ""
+    uid: str = ""
     resourceVersion: str = ""
     labels: dict[str, str] | None = None
 
@@ -29,6 +32,21 @@ class Object(msgspec.Struct, gc=False):
 
 class Namespace(Object, gc=False):
     pass
+
+
+class Lease(Object, gc=False):
+    pass
+
+
+class AnnotatedMetadata(Metadata, gc=False):
+    annotations: dict[str, str] | None = None
+
+
+class StoredPolicy(Object, gc=False):
+    """A NetworkPolicy, whole."""
+
+    metadata: AnnotatedMetadata
+    spec: NetworkPolicySpec | None = None
 
 
 class NodeSpec(msgspec.Struct, gc=False):
