@@ -12,6 +12,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from policies.network_policies.views import NetworkPolicy
+
 
 class Action(enum.Enum):
     """What follows from a violation; Deny, Warn and Audit as in ValidatingAdmissionPolicy.
@@ -71,12 +73,31 @@ class ClusterFacts(msgspec.Struct, frozen=True):
 NOTHING_KNOWN = ClusterFacts()
 
 
+class Baseline(enum.Enum):
+    """How a namespace stands to the baseline.
+
+    INACTIVE: no controller has ever run that could generate one. NONE: the namespace is not under
+    a baseline. PENDING: it is, or may be, and its policies have not been observed. COVERED: they
+    have been.
+    """
+
+    INACTIVE = "inactive"
+    NONE = "none"
+    PENDING = "pending"
+    COVERED = "covered"
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One admission request without its objects: those are handed to the policy as its subject.
 
     namespace: "" for cluster-scoped objects; for a Namespace its own name ("" with generateName).
     namespaceLabels: of the namespace the object is in; None where they are not known, and for a
         Namespace, which carries its own.
+    otherPolicies: the NetworkPolicies of that namespace, for a NetworkPolicy to be judged together
+        with them; its own stored version may be among them. None where they are not known.
+    baseline: how the namespace stands to the baseline, see `Baseline`; None where not known.
+    old: on UPDATE, for policies that compare: the subject as it was; None for all others.
+    early: asked in the mutating pass, before the API server fills in what it allocates.
     """
 
     operation: str
@@ -87,6 +108,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     name: str = ""
     namespaceLabels: Mapping[str, str] | None = None
+    otherPolicies: tuple[NetworkPolicy, ...] | None = None
+    baseline: Baseline | None = None
+    old: Any = None
+    early: bool = False
     user: User = User()
     cluster: ClusterFacts = NOTHING_KNOWN
 
@@ -142,6 +167,10 @@ class Policy(Generic[S, P]):
     only be appended to, because the subject holds no more than the fields that policies read.
     ``title`` states what must hold, ``why`` and ``fix`` are what ``netreeve explain`` prints.
     A policy with ``mutate`` has the action Mutate or Off, never Deny, Warn or Audit.
+    ``compares``: it judges changes, and finds the old subject in ``request.old`` on UPDATE. The
+    ratchet does not forgive what it finds, because nothing changes from the old to the old.
+    ``early``: it also judges in the mutating pass, where only what the user wrote is there; what
+    it denies then is denied, and warnings wait for the validating pass.
     """
 
     id: str
@@ -153,6 +182,8 @@ class Policy(Generic[S, P]):
     strict: Action
     params: type[P]
     strict_params: Mapping[str, Any] = field(default_factory=dict)
+    compares: bool = False
+    early: bool = False
     validate: Callable[[S, Request, P], Iterable[Violation]] | None = None
     mutate: Callable[[S, Request, P], None] | None = None
 

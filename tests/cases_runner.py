@@ -17,7 +17,7 @@ import msgspec
 from policies import catalogue
 from policies.model import CREATE, UPDATE, Action, ClusterFacts, Policy, Request, User, Violation
 from policies.resources import Resource
-from webhook.admission.gate import Gate, Review
+from webhook.admission.gate import Gate, Offline, Review
 from webhook.admission.patch import diff
 from webhook.admission.plan import Ruleset, Setting
 from webhook.audit import judge, kinds
@@ -151,7 +151,7 @@ class Case:
         return self.operation == CREATE and not (spec.subresource or spec.user or spec.cluster)
 
 
-class KnownNamespace:
+class KnownNamespace(Offline):
     """A cluster as a case describes it: what the server's caches would say."""
 
     def __init__(self, case: Case | None = None) -> None:
