@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -58,13 +59,25 @@ JSON = st.recursive(
 )
 
 
+SPINE = frozenset({"metadata", "spec", "template", "jobTemplate", "containers", "ports"})
+"""Fields that are always there: what policies look at hangs on them."""
+TYPICAL = {
+    "type": st.sampled_from(["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]),
+    "name": st.sampled_from(["a", "b", "ndots", "net.ipv4.ip_forward", "istio-init"]),
+    "externalName": st.sampled_from(["localhost", "169.254.169.254", "0x7f.1", "example.com"]),
+    "addresses": st.lists(st.sampled_from(["127.0.0.1", "10.0.0.1", "fe80::1", "x"]), max_size=2),
+    "add": st.lists(st.sampled_from(["NET_ADMIN", "CAP_NET_RAW", "ALL", "CHOWN"]), max_size=2),
+    "loadBalancerSourceRanges": st.lists(st.sampled_from(["10.0.0.0/8", "::/0", "x"]), max_size=2),
+}
+
+
 def like(of: Any) -> st.SearchStrategy[Any]:
-    """JSON that looks like a type of policies.objects, now and then with something else in it."""
+    """JSON of the shape of a type of policies.objects."""
     origin, arguments = get_origin(of), get_args(of)
     if isinstance(of, type) and issubclass(of, View):
-        return st.deferred(lambda: st.one_of(shaped(of), shaped(of), shaped(of), JSON))
+        return shaped(of)
     if origin is list:
-        return st.lists(like(arguments[0]), max_size=2)
+        return st.lists(like(arguments[0]), min_size=1, max_size=2)
     if origin is dict:
         return st.dictionaries(TEXT, TEXT, max_size=2)
     if arguments:
@@ -72,9 +85,17 @@ def like(of: Any) -> st.SearchStrategy[Any]:
     return {str: TEXT, int: NUMBERS, bool: st.booleans()}.get(of, JSON)
 
 
+@cache
 def shaped(view: type[View]) -> st.SearchStrategy[dict[str, Any]]:
-    fields = {field.name: like(field.type) for field in msgspec.structs.fields(view)}
-    return st.fixed_dictionaries({}, optional=fields)
+    fields = {
+        field.name: st.one_of(TYPICAL[field.name], like(field.type))
+        if field.name in TYPICAL
+        else like(field.type)
+        for field in msgspec.structs.fields(view)
+    }
+    required = {name: one for name, one in fields.items() if name in SPINE}
+    optional = {name: one for name, one in fields.items() if name not in SPINE}
+    return st.fixed_dictionaries(required, optional=optional)
 
 
 def view_of(resource: Resource) -> type[View]:
@@ -82,7 +103,32 @@ def view_of(resource: Resource) -> type[View]:
     return type(resource.decode(b"{}"))
 
 
-SHAPES = {resource: like(view_of(resource)) for resource in BUILT_IN}
+def spoilt(value: Any, place: int, junk: Any) -> Any:
+    """``value`` with something else at one of its places, counted in a fixed order."""
+    if place == 0:
+        return junk
+    if not isinstance(value, (dict, list)):
+        return value
+    copied: Any = copy.copy(value)
+    for key, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        size = places(one)
+        if place <= size:
+            copied[key] = spoilt(one, place - 1, junk)
+            break
+        place -= size
+    return copied
+
+
+def places(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + (sum(map(places, inner)) if isinstance(value, (dict, list)) else 0)
+
+
+def sometimes_spoilt(clean: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(clean, st.builds(spoilt, clean, st.integers(0, 40), JSON))
+
+
+SHAPES = {resource: sometimes_spoilt(like(view_of(resource))) for resource in BUILT_IN}
 OBJECTS = RESOURCES.flatmap(lambda one: st.tuples(st.just(one), SHAPES[one]))
 PAIRS = RESOURCES.flatmap(lambda one: st.tuples(st.just(one), SHAPES[one], SHAPES[one]))
 
@@ -113,7 +159,7 @@ def is_readable(resource: Resource, value: Any) -> bool:
 
 
 @given(OBJECTS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_shape_gets_a_verdict_and_no_policy_raises(case: tuple[Resource, Any]) -> None:
     resource, value = case
     asked = review(resource, value)
@@ -127,7 +173,7 @@ def test_every_shape_gets_a_verdict_and_no_policy_raises(case: tuple[Resource, A
 
 
 @given(OBJECTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_cannot_be_read_is_not_allowed(case: tuple[Resource, Any]) -> None:
     resource, value = case
     gate = Gate(Ruleset((Step(deny_nothing(resource), Setting(Action.DENY, NoParams())),)))
@@ -168,7 +214,7 @@ def has_subjects(resource: Resource, value: Any) -> bool:
 
 
 @given(OBJECTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_patches_apply_and_a_second_mutation_changes_nothing(case: tuple[Resource, Any]) -> None:
     resource, value = case
     verdict = GATE.mutate(review(resource, value))
@@ -179,7 +225,7 @@ def test_patches_apply_and_a_second_mutation_changes_nothing(case: tuple[Resourc
 
 
 @given(OBJECTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_an_update_that_changes_nothing_is_never_denied(case: tuple[Resource, Any]) -> None:
     resource, value = case
     if value is not None:
@@ -187,7 +233,7 @@ def test_an_update_that_changes_nothing_is_never_denied(case: tuple[Resource, An
 
 
 @given(PAIRS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_an_update_is_denied_only_for_what_a_creation_is_denied_for(
     case: tuple[Resource, Any, Any],
 ) -> None:
@@ -202,7 +248,7 @@ def test_an_update_is_denied_only_for_what_a_creation_is_denied_for(
 
 
 @given(OBJECTS, st.dictionaries(TEXT, JSON, max_size=3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_object_of_a_manifest_is_not_changed(
     case: tuple[Resource, Any], more: dict[str, Any]
 ) -> None:
@@ -216,14 +262,18 @@ def test_the_object_of_a_manifest_is_not_changed(
 @given(JSON)
 @settings(max_examples=200, deadline=None)
 def test_json_reads_as_what_it_says(value: Any) -> None:
-    expected = json.loads(json.dumps(value), parse_float=lambda text: _as_go(float(text)))
-    found = [document.value for document in documents(json.dumps(value))]
-    if not any(document.problems for document in documents(json.dumps(value))):
-        assert found == [expected]
+    text = json.dumps({"a": value})
+    (document,) = documents(text)
+    assert document.problems == ()
+    assert document.value == json.loads(text, parse_float=_as_go, parse_int=_as_go)
 
 
-def _as_go(number: float) -> float | int:
-    return int(number) if number.is_integer() and abs(number) < 1e21 else number
+def _as_go(text: str) -> float | int:
+    """Whole numbers are integers, and integers have 64 bits."""
+    number = int(text) if text.lstrip("-").isdigit() else float(text)
+    if isinstance(number, float):
+        return int(number) if number.is_integer() and abs(number) < 1e21 else number
+    return number if -(2**63) <= number < 2**64 else float(number)
 
 
 YAML_ISH = st.lists(
