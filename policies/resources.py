@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from policies.network_policies.views import NetworkPolicy
 from policies.objects import (
     CronJob,
     Endpoints,
@@ -75,6 +76,7 @@ BUILT_IN: tuple[Resource, ...] = (
     _plain("", "services", Service),
     _plain("", "endpoints", Endpoints),
     _plain("discovery.k8s.io", "endpointslices", EndpointSlice),
+    _plain("networking.k8s.io", "networkpolicies", NetworkPolicy),
     Resource("", "pods", "Pod", msgspec.json.Decoder(Pod).decode, pod_views),
     *(_templated(group, resource) for group, resource in TEMPLATE_PATHS),
 )

@@ -13,25 +13,25 @@ class LabelSelectorRequirement(
 ):
     key: str
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: tuple[str, ...] = ()
+    values: tuple[str, ...] | None = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """NotIn and DoesNotExist also match labels without the key, as in Kubernetes."""
         value = labels.get(self.key)
         if self.operator == "In":
-            return value is not None and value in self.values
+            return value is not None and value in (self.values or ())
         if self.operator == "NotIn":
-            return value is None or value not in self.values
+            return value is None or value not in (self.values or ())
         return (value is not None) == (self.operator == "Exists")
 
 
 class LabelSelector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """An empty selector matches everything."""
+    """An empty selector matches everything. Its fields may be null, as templates leave them."""
 
-    matchLabels: dict[str, str] = {}
-    matchExpressions: tuple[LabelSelectorRequirement, ...] = ()
+    matchLabels: dict[str, str] | None = {}
+    matchExpressions: tuple[LabelSelectorRequirement, ...] | None = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        return all(labels.get(key) == value for key, value in self.matchLabels.items()) and all(
-            requirement.matches(labels) for requirement in self.matchExpressions
-        )
+        return all(
+            labels.get(key) == value for key, value in (self.matchLabels or {}).items()
+        ) and all(requirement.matches(labels) for requirement in self.matchExpressions or ())

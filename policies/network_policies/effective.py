@@ -11,9 +11,9 @@ Cilium never matches them, others do).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from policies.network_policies.views import (
@@ -23,20 +23,34 @@ from policies.network_policies.views import (
     NetworkPolicyPort,
     NetworkPolicySpec,
 )
+from policies.selectors import LabelSelector
+from policies.services.addresses import parse_network
 
 DEFAULT_PROTOCOL = "TCP"
+EVERY_POD = LabelSelector()
 
 
 class Direction(Enum):
-    """The two policyTypes, with the field that holds their rules."""
+    """The two policyTypes."""
 
     INGRESS = "Ingress"
     EGRESS = "Egress"
+
+    @property
+    def rules(self) -> str:
+        """The field of the spec that holds the rules."""
+        return self.value.lower()
+
+    @property
+    def peers(self) -> str:
+        """The field of a rule that holds the peers."""
+        return "from" if self is Direction.INGRESS else "to"
 
 
 class Workload(NamedTuple):
     """A pod as NetworkPolicies see it.
 
+    ips: one for each IP family it has, as in status.podIPs; () where they are not known.
     ports: container ports by (name, protocol), for rules that name a port.
     """
 
@@ -59,14 +73,24 @@ Party = Workload | External
 class Allow(NamedTuple):
     """One rule of one policy. Empty peers or ports mean any, as an absent field does.
 
-    field: where it stands (``spec.egress[0]``); policy, namespace: whose it is.
+    position: among the rules of its direction; policy, namespace: whose it is.
     """
 
+    direction: Direction
+    position: int
     peers: tuple[NetworkPolicyPeer, ...]
     ports: tuple[NetworkPolicyPort, ...]
-    field: str
     policy: str
     namespace: str
+
+    @property
+    def field(self) -> str:
+        """Where it stands: ``spec.egress[0]``."""
+        return f"spec.{self.direction.rules}[{self.position}]"
+
+    def peer_field(self, index: int) -> str:
+        """Where ``peers[index]`` stands: ``spec.egress[0].to[1]``."""
+        return f"{self.field}.{self.direction.peers}[{index}]"
 
     @property
     def everything(self) -> bool:
@@ -82,8 +106,11 @@ class Side(NamedTuple):
 
 
 def types(spec: NetworkPolicySpec) -> frozenset[Direction]:
-    """The directions a policy speaks to; absent policyTypes are defaulted as the API does."""
-    if spec.policyTypes is not None:
+    """The directions a policy speaks to; none given are defaulted as the API does.
+
+    Source: kubernetes/pkg/apis/networking/v1/defaults.go SetDefaults_NetworkPolicy.
+    """
+    if spec.policyTypes:
         return frozenset(one for one in Direction if one.value in spec.policyTypes)
     return frozenset(Direction) if spec.egress else frozenset({Direction.INGRESS})
 
@@ -95,31 +122,42 @@ def allows(policy: NetworkPolicy, direction: Direction) -> tuple[Allow, ...]:
         return ()
     metadata = policy.metadata
     name, namespace = (metadata.name or "", metadata.namespace or "") if metadata else ("", "")
-    field = direction.value.lower()
     rules = (
         [(rule.from_, rule.ports) for rule in spec.ingress or ()]
         if direction is Direction.INGRESS
         else [(rule.to, rule.ports) for rule in spec.egress or ()]
     )
     return tuple(
-        Allow(tuple(peers or ()), tuple(ports or ()), f"spec.{field}[{index}]", name, namespace)
-        for index, (peers, ports) in enumerate(rules)
+        Allow(direction, position, tuple(peers or ()), tuple(ports or ()), name, namespace)
+        for position, (peers, ports) in enumerate(rules)
+    )
+
+
+def selector(policy: NetworkPolicy) -> LabelSelector:
+    """The pods of its namespace that a policy is for; an absent selector means all."""
+    return (policy.spec and policy.spec.podSelector) or EVERY_POD
+
+
+def union(
+    policies: Iterable[NetworkPolicy],
+    direction: Direction,
+    applies: Callable[[LabelSelector], bool],
+) -> Side:
+    """What policies of one namespace allow together; ``applies`` tells from their podSelector."""
+    speaking = [
+        policy
+        for policy in policies
+        if policy.spec and direction in types(policy.spec) and applies(selector(policy))
+    ]
+    return Side(
+        bool(speaking), tuple(one for policy in speaking for one in allows(policy, direction))
     )
 
 
 def side(policies: Iterable[NetworkPolicy], pod: Workload, direction: Direction) -> Side:
     """What the policies of the pod's namespace allow it in one direction."""
-    speaking = [
-        policy
-        for policy in policies
-        if policy.spec
-        and _lives_in(policy, pod.namespace)
-        and direction in types(policy.spec)
-        and (policy.spec.podSelector is None or policy.spec.podSelector.matches(pod.labels))
-    ]
-    return Side(
-        bool(speaking), tuple(one for policy in speaking for one in allows(policy, direction))
-    )
+    its_own = (policy for policy in policies if _lives_in(policy, pod.namespace))
+    return union(its_own, direction, lambda one: one.matches(pod.labels))
 
 
 def _lives_in(policy: NetworkPolicy, namespace: str) -> bool:
@@ -138,23 +176,53 @@ class Flow(NamedTuple):
 def allowed(
     policies: Iterable[NetworkPolicy], flow: Flow, *, ip_blocks_match_pods: bool = True
 ) -> bool:
-    """Whether both ends allow a flow. A pod always reaches itself."""
+    """Whether both ends allow a flow, in at least one IP family that both have.
+
+    A pod always reaches itself, which is told by its address: two pods without known addresses
+    are two.
+    """
     policies = tuple(policies)
-    if flow.source == flow.target:
+    return any(_passes(policies, one, ip_blocks_match_pods) for one in _packets(flow))
+
+
+def _packets(flow: Flow) -> Iterator[Flow]:
+    """The flow once for every pair of addresses of one family; unknown ones go with any."""
+    for source in _addressed(flow.source):
+        for target in _addressed(flow.target):
+            families = {ip_address(ip).version for one in (source, target) if (ip := _ip(one))}
+            if len(families) < 2:
+                yield flow._replace(source=source, target=target)
+
+
+def _addressed(party: Party) -> list[Party]:
+    if isinstance(party, External) or not party.ips:
+        return [party]
+    return [party._replace(ips=(ip,)) for ip in party.ips]
+
+
+def _ip(party: Party) -> str | None:
+    """The address of a party that has been narrowed to one."""
+    if isinstance(party, External):
+        return party.ip
+    return party.ips[0] if party.ips else None
+
+
+def _passes(policies: tuple[NetworkPolicy, ...], packet: Flow, ip_blocks_match_pods: bool) -> bool:
+    if _ip(packet.source) == _ip(packet.target) is not None:
         return True
     return all(
-        _admits(side(policies, pod, direction), other, flow, ip_blocks_match_pods)
+        _admits(side(policies, pod, direction), other, packet, ip_blocks_match_pods)
         for pod, other, direction in (
-            (flow.source, flow.target, Direction.EGRESS),
-            (flow.target, flow.source, Direction.INGRESS),
+            (packet.source, packet.target, Direction.EGRESS),
+            (packet.target, packet.source, Direction.INGRESS),
         )
         if isinstance(pod, Workload)
     )
 
 
-def _admits(one: Side, other: Party, flow: Flow, ip_blocks_match_pods: bool) -> bool:
+def _admits(one: Side, other: Party, packet: Flow, ip_blocks_match_pods: bool) -> bool:
     return not one.isolated or any(
-        _matches_peers(rule, other, ip_blocks_match_pods) and _matches_ports(rule, flow)
+        _matches_peers(rule, other, ip_blocks_match_pods) and _matches_ports(rule, packet)
         for rule in one.allows
     )
 
@@ -185,25 +253,31 @@ def matches_peer(
 
 
 def in_block(block: IPBlock, ip: str) -> bool:
-    """Whether an address is in ``cidr`` and in none of ``except``; families never mix."""
+    """Whether an address is in ``cidr`` and in none of ``except``; families never mix.
+
+    What is no CIDR holds no address: the API server refuses it.
+    """
     address = ip_address(ip)
-    if address not in ip_network(block.cidr or "", strict=False):
+    network = parse_network(block.cidr or "")
+    if network is None or address not in network:
         return False
-    return not any(address in ip_network(cidr, strict=False) for cidr in block.except_ or ())
+    return not any(
+        address in hole for hole in map(parse_network, block.except_ or ()) if hole is not None
+    )
 
 
-def _matches_ports(rule: Allow, flow: Flow) -> bool:
-    return not rule.ports or any(matches_port(port, flow) for port in rule.ports)
+def _matches_ports(rule: Allow, packet: Flow) -> bool:
+    return not rule.ports or any(matches_port(port, packet) for port in rule.ports)
 
 
-def matches_port(port: NetworkPolicyPort, flow: Flow) -> bool:
-    """Whether a port of a rule means the flow's; a name is looked up on the receiving pod."""
-    if (port.protocol or DEFAULT_PROTOCOL) != flow.protocol:
+def matches_port(port: NetworkPolicyPort, packet: Flow) -> bool:
+    """Whether a port of a rule means the packet's; a name is looked up on the receiving pod."""
+    if (port.protocol or DEFAULT_PROTOCOL) != packet.protocol:
         return False
     if port.port is None:
         return True
     if isinstance(port.port, str):
-        if not isinstance(flow.target, Workload):
+        if not isinstance(packet.target, Workload):
             return False
-        return flow.target.ports.get((port.port, flow.protocol)) == flow.port
-    return port.port <= flow.port <= (port.endPort or port.port)
+        return packet.target.ports.get((port.port, packet.protocol)) == packet.port
+    return port.port <= packet.port <= (port.endPort or port.port)

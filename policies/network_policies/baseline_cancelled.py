@@ -1,0 +1,115 @@
+"""baseline-cancelled: policies add up, so one that allows everything undoes a default-deny.
+
+Fields: spec.ingress, spec.egress of a NetworkPolicy in a namespace with a baseline (label
+netreeve.io/baseline; one whose labels are not known is taken to have it). Allowed: whatever does
+not open every port of a protocol to every address of an IP family, neither alone nor together with
+the other policies of the namespace, as far as these are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from policies.model import Action, NoParams, Policy, Request, Violation
+from policies.network_policies.anyone import Opening, describe, openings
+from policies.network_policies.effective import Allow, Direction, allows, selector
+from policies.network_policies.managed import BASELINE, DEFAULT_DENY, is_managed
+from policies.network_policies.reading import NETWORK_POLICIES, content
+from policies.network_policies.selected import for_selector
+from policies.network_policies.views import NetworkPolicy
+from policies.selectors import LabelSelector
+
+
+def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Iterator[Violation]:
+    if request.namespaceLabels is not None and BASELINE not in request.namespaceLabels:
+        return
+    pods, others = selector(policy), _others(policy, request)
+    for direction in Direction:
+        own = allows(policy, direction)
+        if own and _is_at_stake(others, pods, direction):
+            for cause in _causes(own, for_selector(others, pods).side(direction).allows):
+                yield _violation(cause, direction, pods)
+
+
+def _others(policy: NetworkPolicy, request: Request) -> tuple[NetworkPolicy, ...]:
+    """The other policies of the namespace, without the stored version of this one."""
+    name = policy.metadata and policy.metadata.name
+    return tuple(
+        one for one in request.otherPolicies or () if (one.metadata and one.metadata.name) != name
+    )
+
+
+def _is_at_stake(
+    others: tuple[NetworkPolicy, ...], pods: LabelSelector, direction: Direction
+) -> bool:
+    """Whether the baseline denies anything here, as it does for all one knows until it is seen."""
+    baseline = [one for one in others if is_managed(one)]
+    if not any(one.metadata and one.metadata.name == DEFAULT_DENY for one in baseline):
+        return True
+    side = for_selector(baseline, pods).side(direction)
+    return side.isolated and not openings(side.allows)
+
+
+class _Cause(NamedTuple):
+    """What opens everything: a rule, the rules of the policy, or these with other policies'."""
+
+    field: str
+    openings: frozenset[Opening]
+    how: str = ""
+
+
+def _causes(own: tuple[Allow, ...], others: tuple[Allow, ...]) -> Iterator[_Cause]:
+    """Each opening once, where it is narrowest: in a rule, in all rules, or in all policies."""
+    known: frozenset[Opening] = frozenset()
+    for rule in own:
+        if found := openings([rule]):
+            known |= found
+            yield _Cause(rule.field, found)
+    field = f"spec.{own[0].direction.rules}"
+    if found := openings(own) - known:
+        known |= found
+        yield _Cause(field, found, " (its rules together)")
+    if found := openings((*own, *others)) - openings(others) - known:
+        yield _Cause(field, found, f" (together with {_names(others)})")
+
+
+def _names(others: tuple[Allow, ...]) -> str:
+    """The policies that can have a part in it: those with addresses, or with no peers at all."""
+    broad = (one for one in others if not one.peers or any(peer.ipBlock for peer in one.peers))
+    return ", ".join(sorted({one.policy for one in broad}))
+
+
+def _violation(cause: _Cause, direction: Direction, pods: LabelSelector) -> Violation:
+    return Violation(
+        cause.field,
+        f"must not allow {describe(cause.openings)}{cause.how}: it undoes the default-deny",
+        f"name the {'clients' if direction is Direction.INGRESS else 'targets'} and ports, "
+        "or have the namespace's baseline changed",
+        # The old policy must have opened as much, to as many pods.
+        keys=tuple(
+            f"{direction.value} {one.protocol} IPv{one.family} {content(pods)}"
+            for one in sorted(cause.openings)
+        ),
+    )
+
+
+POLICY = Policy(
+    id="baseline-cancelled",
+    title="No NetworkPolicy undoes the default-deny of its namespace",
+    why=(
+        "NetworkPolicies only add up: there is no rule that denies. One policy with "
+        "`egress: [{}]`, or with 0.0.0.0/0 on every port, allows its pods everything in that "
+        "direction, and the default-deny of the namespace's baseline stands there without effect."
+    ),
+    fix=(
+        "Allow the peers and ports that the pods need and no more. If the namespace needs no "
+        "default-deny in this direction, have an administrator choose another baseline for it: "
+        f"the label {BASELINE} of the namespace shows which one it has."
+    ),
+    rules=NETWORK_POLICIES,
+    standard=Action.WARN,
+    strict=Action.DENY,
+    params=NoParams,
+    validate=validate,
+)

@@ -1,0 +1,166 @@
+"""np-ipblock-cluster: an ipBlock is for addresses outside of the cluster, and not for all of them.
+
+Fields: spec.ingress[*].from[*].ipBlock.cidr, spec.egress[*].to[*].ipBlock.cidr. Not allowed: a
+block inside a range of the parameter clusterCIDRs; and in egress a block so wide that the cloud's
+metadata server is in it and its port 80 open, unless except leaves it out. Allowed: single
+addresses of a DNS server beside its pods or a link-local address, as NodeLocal DNSCache and DNS
+on the node's network need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+import msgspec
+
+from policies.model import Action, Policy, Request, Violation
+from policies.network_policies.effective import (
+    Allow,
+    Direction,
+    External,
+    Flow,
+    in_block,
+    matches_port,
+)
+from policies.network_policies.np_dns_no_tcp import asked
+from policies.network_policies.reading import NETWORK_POLICIES, rules
+from policies.network_policies.views import IPBlock, NetworkPolicy, NetworkPolicyPeer
+from policies.services.addresses import Network, networks, parse_network
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+"""RFC 1918, RFC 6598 (carrier-grade NAT, used for pods by some clouds), RFC 4193."""
+
+# The address at which clouds hand out credentials over HTTP, by IP family, and what to except.
+_METADATA = {4: "169.254.169.254", 6: "fd00:ec2::254"}
+_AROUND_METADATA = {4: ip_network("169.254.0.0/16"), 6: ip_network("fc00::/7")}
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which addresses are the cluster's.
+
+    clusterCIDRs: ranges of pods, Services and nodes. Where they are not known, the default: all
+        private ranges.
+    allowedCIDRs: networks inside them that are not the cluster's, such as that of a data centre.
+    """
+
+    clusterCIDRs: tuple[str, ...] = PRIVATE
+    allowedCIDRs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        networks(self.clusterCIDRs)
+        networks(self.allowedCIDRs)
+
+
+def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterator[Violation]:
+    for rule in rules(policy):
+        resolvers, http = _is_for_resolvers(rule), _opens_http(rule)
+        for position, peer in enumerate(rule.peers):
+            block = peer.ipBlock
+            network = parse_network(block.cidr or "") if block else None
+            if block is None or network is None:
+                continue
+            cluster = _around(network, params.clusterCIDRs)
+            if cluster is None:
+                if http and _has_metadata(block, network):
+                    yield _unguarded(rule, position, network)
+            elif not (_around(network, params.allowedCIDRs) or (resolvers and _is_host(network))):
+                yield _in_cluster(rule, position, network, cluster)
+
+
+def _around(network: Network, cidrs: tuple[str, ...]) -> Network | None:
+    """The first of the ranges that the network lies in."""
+    return next((one for one in networks(cidrs) if _within(network, one)), None)
+
+
+def _within(inner: Network, outer: Network) -> bool:
+    return (
+        inner.version == outer.version
+        and inner.prefixlen >= outer.prefixlen
+        and inner.network_address in outer
+    )
+
+
+def _in_cluster(rule: Allow, position: int, network: Network, cluster: Network) -> Violation:
+    return Violation(
+        f"{rule.peer_field(position)}.ipBlock.cidr",
+        f"must not be in {cluster}: plugins differ on whether it means pods",
+        "select pods and namespaces by label; "
+        "an administrator can list a network outside of the cluster in allowedCIDRs",
+        keys=(f"{rule.direction.value} {network}",),
+        at_most=Action.WARN,  # such ranges are in use outside of clusters too
+    )
+
+
+def _unguarded(rule: Allow, position: int, network: Network) -> Violation:
+    around = _AROUND_METADATA[network.version]
+    return Violation(
+        f"{rule.peer_field(position)}.ipBlock.cidr",
+        f"must except {around}, where clouds hand out credentials",
+        f"add except: [{around}] to the ipBlock, or name narrower networks",
+        keys=(f"{rule.direction.value} {network} metadata",),
+    )
+
+
+def _opens_http(rule: Allow) -> bool:
+    """Whether a pod may open connections to port 80 of the peers, where metadata servers listen."""
+    anywhere = External(_METADATA[4])
+    return rule.direction is Direction.EGRESS and (
+        not rule.ports
+        or any(matches_port(port, Flow(anywhere, anywhere, "TCP", 80)) for port in rule.ports)
+    )
+
+
+def _has_metadata(block: IPBlock, network: Network) -> bool:
+    """Whether the metadata server is in a block that was not written for it."""
+    around = _AROUND_METADATA[network.version]
+    return (
+        network != around
+        and _within(around, network)
+        and in_block(block, _METADATA[network.version])
+    )
+
+
+def _is_for_resolvers(rule: Allow) -> bool:
+    """Whether a rule is for DNS alone and does not hang on addresses of the cluster only."""
+    return (
+        bool(rule.ports)
+        and sum(1 for _ in asked(rule)) == len(rule.ports)
+        and any(map(_is_pods_or_link_local, rule.peers))
+    )
+
+
+def _is_pods_or_link_local(peer: NetworkPolicyPeer) -> bool:
+    if peer.ipBlock is None:
+        return True
+    network = parse_network(peer.ipBlock.cidr or "")
+    return network is not None and network.is_link_local
+
+
+def _is_host(network: Network) -> bool:
+    return network.prefixlen == network.max_prefixlen
+
+
+POLICY = Policy(
+    id="np-ipblock-cluster",
+    title="An ipBlock of a NetworkPolicy means addresses outside of the cluster",
+    why=(
+        "Whether an ipBlock matches pods, Services or nodes is left to the network plugin: some "
+        "compare addresses before and some after Services are resolved, and Cilium never matches "
+        "pods or nodes, so that a block of the DNS Service's address gives no DNS there while "
+        "10.0.0.0/8 opens the whole cluster elsewhere. Pods change their addresses as well. "
+        "And 0.0.0.0/0 in egress includes the cloud's metadata server, which hands the node's "
+        "credentials to whoever asks on port 80."
+    ),
+    fix=(
+        "Select pods and namespaces by label. For networks outside of the cluster use narrow "
+        "blocks; an administrator can list private ones in allowedCIDRs, and the cluster's own "
+        "ranges in clusterCIDRs. For the internet except 169.254.0.0/16 and the private ranges "
+        "from 0.0.0.0/0, and fc00::/7 from ::/0."
+    ),
+    rules=NETWORK_POLICIES,
+    standard=Action.WARN,
+    strict=Action.DENY,
+    params=Params,
+    validate=validate,
+)
