@@ -1,0 +1,123 @@
+"""The section ``baseline`` of the configuration: what it says, checked as far as it goes alone.
+
+Knows neither the file nor who reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from policies.baseline import verbatim
+from policies.baseline.meshes import ControlPlanes, Mode
+from policies.baseline.presets import Allow
+from policies.baseline.settings import Address, Name, Namespace
+from policies.selectors import LabelSelector
+
+DEFAULT = "default-deny"
+"""The baseline that always exists; the policy that denies has the same name."""
+
+
+class DnsService(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Service that pods ask for names.
+
+    namespace, name: where it is.
+    """
+
+    namespace: Namespace
+    name: Name
+
+
+class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where pods send their DNS queries, as far as it cannot be found out.
+
+    services: these, instead of those that Netreeve knows by name.
+    addresses: resolvers that are no pods, in addition to what is found.
+    whenNotFound: without any DNS, hold generates nothing and leaves new namespaces pending;
+        deny-only denies everything, DNS included.
+    """
+
+    services: tuple[DnsService, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    whenNotFound: Literal["hold", "deny-only"] = "hold"
+
+
+class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What namespaces under this baseline are allowed; DNS always is, all else is denied.
+
+    allow: by name of what is opened.
+    meshes: whose needs are opened although nothing on the namespace switches them on: Consul, or
+        pods that join by themselves.
+    policies: specs of further NetworkPolicies, by name.
+    """
+
+    allow: Allow = Allow()
+    meshes: tuple[Mode, ...] = ()
+    policies: dict[Name, dict[str, Any]] = {}
+
+    def __post_init__(self) -> None:
+        for name, spec in self.policies.items():
+            if name == DEFAULT or name.startswith("allow-"):
+                raise ValueError(f"policies.{name} must not be {DEFAULT} or begin with allow-")
+            try:
+                verbatim.defaulted(spec)
+            except ValueError as error:
+                raise ValueError(f"policies.{name} {error}") from None
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which baseline new namespaces with certain labels get.
+
+    namespaceSelector: on the labels of the namespace.
+    baseline: its name.
+    """
+
+    namespaceSelector: LabelSelector
+    baseline: Name
+
+
+LabelValue = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+
+
+class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The NetworkPolicies that namespaces get.
+
+    enabled: without, no namespace is labelled, no pod held back and nothing generated; what exists
+        stays.
+    name: the baseline of new namespaces that none of the selectors picks.
+    selectors: other baselines for some new namespaces; the first that matches holds.
+    baselines: by name; default-deny exists in any case.
+    excludedNamespaces: never labelled, beside those of the system, of meshes and of CNI plugins.
+    pods: of a namespace whose baseline is not there yet: gate holds them back until it is, deny
+        refuses them, off lets them run.
+    dns: where pods send their DNS queries.
+    controlPlanes: namespaces of the meshes' control planes.
+    controllers: users who may write the generated policies.
+    """
+
+    enabled: bool = True
+    name: Name = DEFAULT
+    selectors: tuple[Choice, ...] = ()
+    baselines: dict[LabelValue, Baseline] = {}
+    excludedNamespaces: tuple[Namespace, ...] = ()
+    pods: Literal["gate", "deny", "off"] = "gate"
+    dns: Dns = Dns()
+    controlPlanes: ControlPlanes = ControlPlanes()
+    controllers: tuple[str, ...] = ("system:serviceaccount:netreeve:netreeve-control",)
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *(one.baseline for one in self.selectors)):
+            if self.baseline(name) is None:
+                raise ValueError(f"no baseline is named {name!r}: define it under baselines")
+
+    def baseline(self, name: str) -> Baseline | None:
+        """The baseline of this name; None for one that is not, or no longer, configured."""
+        return self.baselines.get(name, Baseline() if name == DEFAULT else None)
+
+    def choose(self, labels: Mapping[str, str]) -> str:
+        """The name of the baseline for a new namespace with these labels."""
+        chosen = (one.baseline for one in self.selectors if one.namespaceSelector.matches(labels))
+        return next(chosen, self.name)
