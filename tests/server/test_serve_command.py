@@ -21,6 +21,7 @@ from certs.issue import authority, leaf
 from tests.controlplane.wait import wait_for
 from tests.server.clients import HOST_NETWORK_POD, TIMEOUT, UID, Client, review
 from tests.server.running import now
+from tests.telemetry.collector import collecting
 from webhook.cli import main
 from webhook.server.listen import bind, bound, parse
 
@@ -144,6 +145,19 @@ def test_the_configuration_is_taken_up_while_running(tmp_path: Path) -> None:
         config.write_text(CONFIG.format("audit"))
         wait_for(allowed, TIMEOUT, "the new configuration")
         client.close()
+
+
+def test_spans_go_to_the_collector_that_the_environment_names(tmp_path: Path) -> None:
+    certs = tmp_path / "certs"
+    arguments = ("--standalone", "--cert-dir", str(certs), "--drain", "0")
+    with collecting() as collector:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+        with serving(tmp_path, *arguments, environ=environ) as served:
+            client = served.client(certs / "ca.crt")
+            assert client.ask("/mutate", review()).status == 200
+            client.close()
+            assert served.end(signal.SIGTERM) == 0
+        assert [span.name for span in collector.spans] == ["review mutate"]
 
 
 def test_standalone_replaces_its_own_certificates_only(

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
 
 from policies.model import Action
+from tests.telemetry.collector import Collector, collecting
 from tests.telemetry.given import UID, asked, verdict
 from webhook.admission.verdict import ALLOWED
 from webhook.telemetry.lines import LineWriter
@@ -31,45 +29,14 @@ UNSAMPLED = f"00-{TRACE}-{PARENT}-00".encode()
 RESOURCE = Resource({"service.name": "netreeve"})
 
 
-class Collector(ThreadingHTTPServer):
-    """Keeps what is exported to it."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Receiver)
-        self.spans: list[Span] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1/traces"
-
-
-class _Receiver(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in resource.scope_spans:
-                self.server.spans.extend(scope.spans)
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Tests print nothing."""
-
-
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    with collecting() as found:
+        yield found
 
 
 def exported(collector: Collector, use: Callable[[Spans], object]) -> list[Span]:
-    spans = Spans(RESOURCE, OTLPSpanExporter(endpoint=collector.url))
+    spans = Spans(RESOURCE, OTLPSpanExporter(endpoint=f"{collector.endpoint}/v1/traces"))
     use(spans)
     spans.close()
     return collector.spans
