@@ -260,13 +260,19 @@ def test_steady_state_is_one_watch_after_the_other(
     assert all(later - earlier >= 2 for earlier, later in pairwise(starts))
 
 
+@pytest.mark.parametrize("moment", ["connecting", "listing", "watching"])
 def test_ends_at_once_while_the_network_is_silent(
-    behind: Path, middlebox: Middlebox, agent: str
+    behind: Path, middlebox: Middlebox, agent: str, moment: str
 ) -> None:
     connection = connect(behind, agent)
     reflector = reflect(connection)
+    reached = {
+        "connecting": lambda: middlebox.accepted,
+        "listing": lambda: reflector.last_progress,
+        "watching": lambda: reflector.synced,
+    }
     with running(connection, reflector.run):
-        await_sync(reflector)
+        wait_for(reached[moment], 5, moment)
         middlebox.silence()
         started = time.monotonic()
     # Not after the 30 seconds that TLS would wait for the peer to say goodbye.

@@ -7,17 +7,13 @@ refused. Knows nothing of resources or watches beyond that a watch answers line 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import aiohttp
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from yarl import URL
 
 from webhook.cluster.credentials import Source
 from webhook.cluster.errors import (
@@ -28,6 +24,7 @@ from webhook.cluster.errors import (
     UnreachableError,
 )
 from webhook.cluster.status import read_status, refused
+from webhook.cluster.transport import new_session
 
 USER_AGENT = "netreeve"
 ANSWER_SECONDS = 30.0
@@ -37,10 +34,9 @@ LONGEST_LINE = 64 * 1024 * 1024
 """An object has at most a few MiB, escaped as JSON up to six times that."""
 LONGEST_REFUSAL = 64 * 1024
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 SUCCESS = range(200, 203)
 """Done, created, accepted; the API server gives no other."""
-# A peer that is gone without a word is noticed within a minute, not at the end of the watch.
-KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 
 class _Request(NamedTuple):
@@ -180,14 +176,16 @@ class Connection:
                 raise await self._refusal(url, response)
             yield response
         finally:
-            _hang_up(response)
+            response.close()
 
     async def _open(self) -> _Opened:
         async with self._opening:
             if self._opened is None:
                 configuration = await self._source.load()
                 try:
-                    self._opened = _session(configuration, self._source.proxied)
+                    self._opened = _Opened(
+                        configuration, new_session(configuration, self._source.proxied)
+                    )
                 except (OSError, ValueError) as error:
                     raise CredentialsError(
                         f"{self._source}: its certificates or key cannot be used ({error})"
@@ -231,13 +229,6 @@ class Connection:
         return refused(text, response.status, wait, status.reasons)
 
 
-def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """Without a goodbye where there is more to come: TLS would wait 30 s for the other's."""
-    if response.connection and response.connection.transport:
-        response.connection.transport.abort()
-    response.close()
-
-
 async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     """The lines of a stream, however it is cut; linear in its length, also for very long ones."""
     parts: list[bytes] = []
@@ -253,33 +244,3 @@ async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
         size += len(rest)
         if size > LONGEST_LINE:
             raise ProtocolError(f"a line of more than {LONGEST_LINE} bytes in a watch")
-
-
-def _session(configuration: Configuration, proxied: bool) -> _Opened:
-    # The client library turns authorities, certificates and switches into a TLS context.
-    tls = RESTClientObject(configuration).ssl_context
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=tls, limit=0, socket_factory=_socket),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # Go as well asks no proxy for this machine itself.
-        trust_env=proxied and not _loopback(configuration.host),
-    )
-    return _Opened(configuration, session)
-
-
-def _loopback(host: str) -> bool:
-    name = URL(host).host or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
-def _socket(address: Any) -> socket.socket:
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE:
-        if option := getattr(socket, name, None):  # Linux has them all, others some
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made
