@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.bench.payloads import Json
+from tests.bench.pods import Json
 from tests.bench.scenarios import Expectation, Scenario, with_uid
 
 TIMEOUT_SECONDS = 10.0

@@ -96,7 +96,7 @@ def _wrk(url: str, body: Path, connections: int, seconds: float) -> list[str]:
     # wrk counts whole seconds only.
     return [
         *("--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"),
-        *("--script", str(HERE / "wrk.lua"), url, "--", str(body)),
+        *("--timeout", "10s", "--script", str(HERE / "wrk.lua"), url, "--", str(body)),
     ]
 
 

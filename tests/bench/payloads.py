@@ -7,9 +7,9 @@ those of the whole AdmissionReview, so an update carries the object and the old 
 from __future__ import annotations
 
 import json
-from typing import Any
 
-Json = dict[str, Any]
+from tests.bench import pods
+from tests.bench.pods import Json
 
 POD_BYTES = 5 * 1024
 DEPLOYMENT_UPDATE_BYTES = 28 * 1024
@@ -76,15 +76,15 @@ def pod_create() -> bytes:
         "managedFields": [_managed("kube-controller-manager", _POD_FIELDS)],
     }
     spec = {
-        **_pod_spec(
-            [_application("checkout", 8080, _environment(4))],
-            [_sidecar()],
-            [_token_volume(), *_sidecar_volumes()],
+        **pods.pod_spec(
+            [pods.application("checkout", 8080, pods.environment(4))],
+            [pods.sidecar()],
+            [pods.token_volume(), *pods.sidecar_volumes()],
         ),
         "enableServiceLinks": True,
         "preemptionPolicy": "PreemptLowerPriority",
         "priority": 0,
-        "tolerations": [_toleration("not-ready"), _toleration("unreachable")],
+        "tolerations": [pods.toleration("not-ready"), pods.toleration("unreachable")],
     }
     obj = {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": {}}
     return _review(_request(("", "v1", "Pod"), "pods", "CREATE", obj))
@@ -166,137 +166,10 @@ def _managed(manager: str, fields: Json) -> Json:
     }
 
 
-def _environment(count: int) -> list[Json]:
-    """Half values, half references, as services are configured."""
-    return [
-        {"name": f"SETTING_{index}_URL", "value": f"http://backend-{index}.shop.svc:8080/v1"}
-        if index % 2 == 0
-        else {
-            "name": f"SETTING_{index}_TOKEN",
-            "valueFrom": {"secretKeyRef": {"name": "checkout", "key": f"token-{index}"}},
-        }
-        for index in range(count)
-    ]
-
-
-def _probe(path: str, port: int, period: int) -> Json:
-    return {
-        "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
-        "timeoutSeconds": 1,
-        "periodSeconds": period,
-        "successThreshold": 1,
-        "failureThreshold": 3,
-    }
-
-
-def _application(name: str, port: int, env: list[Json], image: str = "v1.42.0") -> Json:
-    return {
-        "name": name,
-        "image": f"registry.example.com/shop/{name}:{image}",
-        "ports": [{"name": "http", "containerPort": port, "protocol": "TCP"}],
-        "env": env,
-        "resources": {
-            "limits": {"memory": "256Mi"},
-            "requests": {"cpu": "100m", "memory": "256Mi"},
-        },
-        "volumeMounts": [_TOKEN_MOUNT],
-        "livenessProbe": _probe("/livez", port, 10),
-        "readinessProbe": _probe("/readyz", port, 5),
-        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
-        **_CONTAINER_DEFAULTS,
-        "securityContext": _RESTRICTED,
-    }
-
-
-def _sidecar() -> Json:
-    """Istio's proxy as a native sidecar, with Istio's CNI plugin: no privileged init container."""
-    return {
-        "name": "istio-proxy",
-        "image": "docker.io/istio/proxyv2:1.29.1",
-        "args": ["proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local"],
-        "ports": [{"name": "http-envoy-prom", "containerPort": 15090, "protocol": "TCP"}],
-        "env": [
-            {"name": "PILOT_CERT_PROVIDER", "value": "istiod"},
-            {"name": "CA_ADDR", "value": "istiod.istio-system.svc:15012"},
-            {
-                "name": "POD_NAME",
-                "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
-            },
-        ],
-        "volumeMounts": [
-            {"name": "istiod-ca-cert", "mountPath": "/var/run/secrets/istio"},
-            {"name": "istio-envoy", "mountPath": "/etc/istio/proxy"},
-        ],
-        "readinessProbe": _probe("/healthz/ready", 15021, 15),
-        "startupProbe": _probe("/healthz/ready", 15021, 1),
-        "restartPolicy": "Always",
-        **_CONTAINER_DEFAULTS,
-        "securityContext": _RESTRICTED,
-    }
-
-
-_TOKEN_MOUNT = {
-    "name": "kube-api-access-x7k2p",
-    "readOnly": True,
-    "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
-}
-_CONTAINER_DEFAULTS = {
-    "terminationMessagePath": "/dev/termination-log",
-    "terminationMessagePolicy": "File",
-    "imagePullPolicy": "IfNotPresent",
-}
-_RESTRICTED = {
-    "capabilities": {"drop": ["ALL"]},
-    "runAsNonRoot": True,
-    "allowPrivilegeEscalation": False,
-}
-
-
-def _pod_spec(containers: list[Json], sidecars: list[Json], volumes: list[Json]) -> Json:
-    return {
-        "volumes": volumes,
-        **({"initContainers": sidecars} if sidecars else {}),
-        "containers": containers,
-        "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": 30,
-        "dnsPolicy": "ClusterFirst",
-        "serviceAccountName": "checkout",
-        "serviceAccount": "checkout",
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "schedulerName": "default-scheduler",
-    }
-
-
-def _token_volume() -> Json:
-    token = {"expirationSeconds": 3607, "path": "token"}
-    ca = {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
-    sources = [{"serviceAccountToken": token}, {"configMap": ca}]
-    return {
-        "name": "kube-api-access-x7k2p",
-        "projected": {"sources": sources, "defaultMode": 420},
-    }
-
-
-def _sidecar_volumes() -> list[Json]:
-    return [
-        {"name": "istio-envoy", "emptyDir": {"medium": "Memory"}},
-        {"name": "istiod-ca-cert", "configMap": {"name": "istio-ca-root-cert", "defaultMode": 420}},
-    ]
-
-
-def _toleration(taint: str) -> Json:
-    return {
-        "key": f"node.kubernetes.io/{taint}",
-        "operator": "Exists",
-        "effect": "NoExecute",
-        "tolerationSeconds": 300,
-    }
-
-
 def _deployment(image: str, generation: int) -> Json:
     names = ("checkout", "cart", "payment", "catalogue", "session")
     containers = [
-        _application(name, 8080 + index, _environment(10), image)
+        pods.application(name, 8080 + index, pods.environment(10), image)
         for index, name in enumerate(names)
     ]
     template = {
@@ -304,7 +177,7 @@ def _deployment(image: str, generation: int) -> Json:
             "labels": _LABELS,
             "annotations": {"prometheus.io/port": "15020", "prometheus.io/scrape": "true"},
         },
-        "spec": _pod_spec(containers, [], [{"name": "cache", "emptyDir": {}}]),
+        "spec": pods.pod_spec(containers, [], [{"name": "cache", "emptyDir": {}}]),
     }
     applied = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 3}}
     return {
@@ -350,7 +223,7 @@ def _deployment_fields(names: tuple[str, ...]) -> Json:
             ".": {},
             **{
                 f'k:{{"name":"{variable["name"]}"}}': {".": {}, "f:name": {}}
-                for variable in _environment(10)
+                for variable in pods.environment(10)
             },
         },
         "f:image": {},

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.bench import payloads
-from tests.bench.payloads import UID, Json
+from tests.bench.payloads import UID
+from tests.bench.pods import Json
 
 Expectation = Callable[[Json], bool]
 """Whether the ``response`` of an AdmissionReview is the right one."""

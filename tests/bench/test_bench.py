@@ -15,8 +15,9 @@ from tests.bench import load, payloads, report, servers
 from tests.bench.__main__ import main
 from tests.bench.client import VerdictError, checked
 from tests.bench.load import Run
-from tests.bench.payloads import UID, Json
+from tests.bench.payloads import UID
 from tests.bench.pinned import cores
+from tests.bench.pods import Json
 from tests.bench.rounds import Cell
 from tests.bench.scenarios import allowed, scenarios, with_uid
 from tests.bench.servers import BARE, GO, NAMES, OURS, Server
