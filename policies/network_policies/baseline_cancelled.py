@@ -22,7 +22,8 @@ from policies.selectors import LabelSelector
 
 
 def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Iterator[Violation]:
-    if request.namespaceLabels is not None and BASELINE not in request.namespaceLabels:
+    labels = request.namespaceLabels
+    if is_managed(policy) or (labels is not None and BASELINE not in labels):
         return
     pods, others = selector(policy), _others(policy, request)
     for direction in Direction:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from policies.model import Action, NoParams, Policy, Request, Violation
 from policies.network_policies.effective import Direction, selector
+from policies.network_policies.managed import is_managed
 from policies.network_policies.reading import NETWORK_POLICIES, content, rules
 from policies.network_policies.views import NetworkPolicy
 from policies.objects import ObjectMeta
@@ -22,6 +23,8 @@ _NAMED = re.compile(r"(?:.*-)?allow-all(?:-(ingress|egress))?")
 
 
 def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Iterator[Violation]:
+    if is_managed(policy):
+        return
     for rule in rules(policy):
         if rule.everything and not _is_intended(policy.metadata, rule.direction):
             yield Violation(

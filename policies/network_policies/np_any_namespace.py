@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from policies.model import Action, NoParams, Policy, Request, Violation
 from policies.network_policies.effective import EVERY_POD
+from policies.network_policies.managed import is_managed
 from policies.network_policies.reading import NETWORK_POLICIES, PeerAt, peers
 from policies.network_policies.selected import requirements
 from policies.network_policies.views import NetworkPolicy
@@ -22,6 +23,8 @@ _CLUSTER_DNS = ("kube-dns", "coredns")
 
 
 def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Iterator[Violation]:
+    if is_managed(policy):
+        return
     for one in peers(policy):
         selector = one.peer.namespaceSelector
         if selector is not None and selects_every_namespace(selector):

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 
 from policies.model import Action, NoParams, Policy, Request, Violation
 from policies.network_policies.effective import Direction, types
+from policies.network_policies.managed import is_managed
 from policies.network_policies.reading import NETWORK_POLICIES
 from policies.network_policies.views import NetworkPolicy, NetworkPolicySpec
 
 
 def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Iterator[Violation]:
     spec = policy.spec
-    if spec is None:
+    if spec is None or is_managed(policy):
         return
     for direction in Direction:
         if direction in types(spec):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from policies.model import Action, NoParams, Policy, Request, Violation
 from policies.network_policies.effective import Allow, Direction, allows
+from policies.network_policies.managed import is_managed
 from policies.network_policies.reading import NETWORK_POLICIES, content
 from policies.network_policies.selected import requirements
 from policies.network_policies.views import NetworkPolicy, NetworkPolicyPort
@@ -55,6 +56,8 @@ def _to_openshift(rule: Allow) -> bool:
 
 
 def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Iterator[Violation]:
+    if is_managed(policy):
+        return
     for direction in Direction:
         rules = allows(policy, direction)
         reach = _Reach(rules)

@@ -23,6 +23,7 @@ from policies.network_policies.effective import (
     in_block,
     matches_port,
 )
+from policies.network_policies.managed import is_managed
 from policies.network_policies.np_dns_no_tcp import asked
 from policies.network_policies.reading import NETWORK_POLICIES, rules
 from policies.network_policies.views import IPBlock, NetworkPolicy, NetworkPolicyPeer
@@ -53,6 +54,8 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterator[Violation]:
+    if is_managed(policy):
+        return
     for rule in rules(policy):
         resolvers, http = _is_for_resolvers(rule), _opens_http(rule)
         for position, peer in enumerate(rule.peers):

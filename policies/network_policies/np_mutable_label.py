@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from policies.model import Action, Policy, Request, Violation
+from policies.network_policies.managed import is_managed
 from policies.network_policies.np_any_namespace import NAME_LABEL
 from policies.network_policies.reading import NETWORK_POLICIES, content, peers
 from policies.network_policies.selected import requirements
@@ -30,6 +31,8 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterator[Violation]:
+    if is_managed(policy):
+        return
     for one in peers(policy):
         selector = one.peer.namespaceSelector
         if selector is None or _lists_names(selector):
