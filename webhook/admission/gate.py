@@ -32,6 +32,9 @@ Body = bytes | msgspec.Raw
 Steps = tuple[Step, ...]
 Answers = Mapping[Right, bool]
 NO_ANSWERS: Answers = {}
+MOST_FINDINGS = 1000
+"""Of one policy on one object: 3 MB of external IPs would keep everyone waiting for 4 seconds."""
+
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
 
@@ -221,14 +224,27 @@ def _apply(
 ) -> None:
     """Add what the policy finds to ``to``, and what it raises to ``errors`` as well."""
     assert policy.validate is not None  # plan.lanes put it among the validating
+    most = len(to) + MOST_FINDINGS
     try:
         for subject in subjects:
             for violation in policy.validate(subject, request, setting.params):
+                if len(to) == most:
+                    to.append(Finding(policy.id, setting.action, _TOO_MANY))
+                    return
                 action = _limited(setting.action, violation)
                 to.append(Finding(policy.id, action, violation))
     except Exception as error:  # rule 1: a policy that raises has found a violation
         errors.append(error)
         to.append(Finding(policy.id, setting.action, _failed(error)))
+
+
+_TOO_MANY = Violation(
+    "object",
+    f"must not violate this policy more than {MOST_FINDINGS} times",
+    "correct what is listed first",
+    keys=("too many",),
+)
+"""Never counts as an old violation: behind it, new ones could hide."""
 
 
 def _mutate(
@@ -247,7 +263,9 @@ def _limited(action: Action, violation: Violation) -> Action:
 
 def _ratchet(findings: list[Finding], old: list[Finding]) -> list[Finding]:
     """Deny becomes Warn where the old object had every key of the violation already."""
-    known = {(f.policy, key) for f in old for key in f.violation.identity}
+    known = {
+        (f.policy, key) for f in old if f.violation is not _TOO_MANY for key in f.violation.identity
+    }
     return [
         Finding(f.policy, Action.WARN, f.violation, preexisting=True)
         if f.action is Action.DENY and all((f.policy, key) in known for key in f.violation.identity)

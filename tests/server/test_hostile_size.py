@@ -1,0 +1,58 @@
+"""Objects as large as the API server lets through, made to be as costly as can be."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.server.clients import Client, review
+from webhook.admission.gate import MOST_FINDINGS
+
+SECONDS = 5.0
+"""Far above what it takes, on a busy machine too."""
+
+SERVICES = {"group": "", "version": "v1", "resource": "services"}
+PODS = {"group": "", "version": "v1", "resource": "pods"}
+MANY = 100_000
+HOSTILE = {
+    "external IPs": ({"externalIPs": ["192.0.2.1"] * MANY}, SERVICES),
+    "node ports": ({"type": "NodePort", "ports": [{"nodePort": 30000}] * MANY}, SERVICES),
+    "capabilities": (
+        {"containers": [{"securityContext": {"capabilities": {"add": ["NET_ADMIN"] * MANY}}}]},
+        PODS,
+    ),
+    "host ports": ({"containers": [{"ports": [{"hostPort": 1}] * MANY}]}, PODS),
+    "containers": ({"containers": [{"name": "a"}] * MANY}, PODS),
+}
+
+
+@pytest.mark.parametrize("operation", ["CREATE", "UPDATE"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_object_does_not_keep_others_waiting(
+    client: Client, name: str, operation: str
+) -> None:
+    spec, resource = HOSTILE[name]
+    obj: dict[str, Any] = {"spec": spec}
+    old = obj if operation == "UPDATE" else None
+    body = review(obj, oldObject=old, operation=operation, resource=resource)
+    started = time.monotonic()
+    answer = client.ask("/validate", body)
+    assert time.monotonic() - started < SECONDS
+    assert answer.status == 200
+    assert len(answer.body) < 50_000
+
+
+def test_beyond_the_most_findings_nothing_is_forgiven(client: Client) -> None:
+    """Else new violations could hide behind a thousand old ones."""
+
+    def denied(old: int, new: int) -> bool:
+        before = {"spec": {"externalIPs": [f"192.0.2.{n % 250}" for n in range(old)]}}
+        after = {"spec": {"externalIPs": [f"192.0.2.{n % 250}" for n in range(new)]}}
+        asked = review(after, oldObject=before, operation="UPDATE", resource=SERVICES)
+        return not client.ask("/validate", asked).review["allowed"]
+
+    assert not denied(MOST_FINDINGS, MOST_FINDINGS)
+    assert denied(MOST_FINDINGS + 1, MOST_FINDINGS + 1)
+    assert denied(MOST_FINDINGS, MOST_FINDINGS + 1)
