@@ -41,6 +41,10 @@ lint: $(READY) ## Format, lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: test-full
+test-full: $(READY) control-plane ## Every test at full scale: thousands of objects, tens of minutes
+	NETREEVE_SCALE=full $(BIN)/python -m pytest $(ARGS)
+
 .PHONY: check
 check: lint ## The linters and the tests that need no control plane, in under a minute
 	$(BIN)/python -m pytest -q -m 'not cluster and not slow' $(ARGS)
@@ -53,6 +57,11 @@ format: $(READY) ## Format the code and apply the safe fixes of the linter
 .PHONY: bench
 bench: $(READY) ## Requests per second and latency beside a bare handler and a Go webhook
 	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: docs
+docs: $(READY) ## Write docs/policies.md and docs/config.schema.json anew from the code
+	$(BIN)/netreeve explain -o markdown > docs/policies.md
+	$(BIN)/python -m webhook.config.jsonschema > docs/config.schema.json
 
 .PHONY: lock
 lock: $(READY) ## Write the hashed requirement files anew from pyproject.toml

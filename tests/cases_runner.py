@@ -15,7 +15,17 @@ from typing import Any
 import msgspec
 
 from policies import catalogue
-from policies.model import CREATE, UPDATE, Action, ClusterFacts, Policy, Request, User, Violation
+from policies.model import (
+    CREATE,
+    UPDATE,
+    Action,
+    Baseline,
+    ClusterFacts,
+    Policy,
+    Request,
+    User,
+    Violation,
+)
 from policies.resources import Resource
 from webhook.admission.gate import Gate, Offline, Review
 from webhook.admission.patch import diff
@@ -50,6 +60,8 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: User | None = None
     cluster: ClusterFacts | None = None
     namespaceLabels: dict[str, str] | None = None
+    baseline: Baseline | None = None
+    early: bool = False
     config: dict[str, Any] | None = None
     fields: tuple[str, ...] = ()
     message: str | None = None
@@ -109,9 +121,20 @@ class Case:
             operation=self.operation,
             subresource=self.spec.subresource,
             user=self.spec.user or DEVELOPER,
+            early=self.spec.early,
             namespaceLabels=None if request.resource == "namespaces" else self.spec.namespaceLabels,
+            baseline=self.spec.baseline,
+            old=self._old,
             cluster=self.spec.cluster or ClusterFacts(),
         )
+
+    @property
+    def _old(self) -> Any:
+        """The subject before an UPDATE, for a policy that compares."""
+        if self.operation != UPDATE or not self.policy.compares:
+            return None
+        view = self.resource.decode(msgspec.json.encode(self.spec.oldObject))
+        return next(iter(self.resource.subjects(view)), None)
 
     @property
     def review(self) -> Review:
@@ -146,9 +169,18 @@ class Case:
 
     @property
     def offline(self) -> bool:
-        """Whether a manifest alone can express it."""
+        """Whether a manifest alone can express it: what is written there nobody else filled in."""
         spec = self.spec
-        return self.operation == CREATE and not (spec.subresource or spec.user or spec.cluster)
+        if (
+            self.operation != CREATE
+            or spec.subresource
+            or spec.user
+            or spec.cluster
+            or spec.baseline
+        ):
+            return False
+        filled_in = self.expected is not Action.DENY and not alone(self).mutate(self.review).allowed
+        return spec.early or not filled_in
 
 
 class KnownNamespace(Offline):
@@ -159,6 +191,9 @@ class KnownNamespace(Offline):
 
     def namespace_labels(self, namespace: str) -> dict[str, str] | None:
         return self.case.spec.namespaceLabels if self.case else None
+
+    def baseline(self, namespace: str) -> Baseline | None:
+        return self.case.spec.baseline if self.case else None
 
     def facts(self) -> ClusterFacts:
         return (self.case and self.case.spec.cluster) or ClusterFacts()
@@ -234,10 +269,12 @@ def _setting(case: Case) -> Setting | None:
 
 def ask_gate(case: Case) -> Answer:
     """The gate with every policy for findings, and with this one alone for its patch."""
-    verdict = Gate(ruleset(case.config), KnownNamespace(case)).validate(case.review)
+    gate = Gate(ruleset(case.config), KnownNamespace(case))
+    verdict = (gate.mutate if case.spec.early else gate.validate)(case.review)
     assert verdict.errors == (), "no policy may raise"
     mutated = alone(case).mutate(case.review)
-    assert mutated.findings == (), "an object of a case must be readable"
+    readable = all(one.policy == case.policy.id for one in mutated.findings)
+    assert readable, "an object of a case must be readable"
     found = (
         (one.violation.field, one.violation.message, one.action.value)
         for one in verdict.findings

@@ -22,7 +22,7 @@ from certs.issue import BACKDATE, Pair, authority, leaf
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
-NAME = "netreeve.netreeve-system.svc"
+NAME = "netreeve.netreeve.svc"
 CA = authority("netreeve CA", now=NOW, life=100 * DAY)
 OTHER_CA = authority("netreeve CA", now=NOW, life=100 * DAY)
 GOOD = leaf(CA, [NAME, "10.0.0.1", "::1", "*.wild.svc"], now=NOW, life=10 * DAY)

@@ -16,7 +16,7 @@ from certs.issue import BACKDATE, authority, leaf
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
-NAMES = ["netreeve.netreeve-system.svc", "localhost", "10.0.0.1", "fd00::1"]
+NAMES = ["netreeve.netreeve.svc", "localhost", "10.0.0.1", "fd00::1"]
 CA = authority("netreeve CA", now=NOW, life=100 * DAY)
 LEAF = leaf(CA, NAMES, now=NOW, life=10 * DAY)
 

@@ -85,7 +85,7 @@ def test_a_misspelt_id_gets_a_suggestion(
 
 def test_something_else_gets_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "xyzzy"]) == 2
-    assert "; known are endpoint-slices, " in capsys.readouterr().err
+    assert "; known are baseline-cancelled, " in capsys.readouterr().err
 
 
 def test_the_document_is_what_the_command_writes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from policies.model import Action
 from webhook.admission.plan import Ruleset, Setting, Step
 from webhook.config import ConfigError, GateConfig, Problem, load, ruleset
+from webhook.config.schema import PolicyConfig
 
 HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 
@@ -202,7 +203,8 @@ def test_every_error_is_reported_at_once_in_the_order_of_the_file() -> None:
         (HEAD + "mesh: linkerd", "gate.yaml: line 3: mesh: must be a mapping"),
         (
             HEAD + "mesh: {kind: kuma}\npolicies: {mesh-injection: {params: {kind: kuma}}}",
-            "gate.yaml: line 4: policies.mesh-injection.params: must be given as `mesh` only",
+            "gate.yaml: line 4: policies.mesh-injection.params: must be given in the section"
+            " `mesh`",
         ),
         (
             HEAD + "workloads: [{group: a, resource: b, kind: C, path: x},"
@@ -240,13 +242,14 @@ def test_a_wrong_base_parameter_is_not_repeated_for_each_override() -> None:
 
 
 def test_a_configuration_built_in_code_is_checked_as_well() -> None:
-    with pytest.raises(ConfigError, match="mesh"):
-        ruleset(GateConfig(mesh={"kind": "osm"}))
+    with pytest.raises(ConfigError, match="no-such-policy: is no policy"):
+        ruleset(GateConfig(policies={"no-such-policy": PolicyConfig()}))
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], {}, [[]], [{}], {"a": {}}, True, 1.5])
 @pytest.mark.parametrize(
-    "field", ["profile", "policies", "overrides", "mesh", "excludedNamespaces", "workloads"]
+    "field",
+    ["profile", "policies", "overrides", "mesh", "baseline", "excludedNamespaces", "workloads"],
 )
 def test_a_value_of_any_shape_is_an_error_and_never_a_crash(field: str, value: Any) -> None:
     text = HEAD + f"{field}: {'null' if value is None else value!r}\n"

@@ -16,7 +16,7 @@ from webhook.admission.verdict import MALFORMED
 from webhook.audit.reports.terminal import grid
 from webhook.config.parameters import Parameter, parameters, written
 from webhook.config.resolve import MESH_POLICY
-from webhook.config.schema import PROFILES
+from webhook.config.schema import PROFILES, SECTIONS
 
 
 class Page(NamedTuple):
@@ -62,7 +62,7 @@ def _page(policy: Policy[Any, Any]) -> Page:
         judges=_judges(policy),
         why=policy.why,
         fix=policy.fix,
-        section="mesh" if policy.id == MESH_POLICY else f"policies.{policy.id}.params",
+        section=SECTIONS.get(policy.params, f"policies.{policy.id}.params"),
         parameters=tuple(
             one._replace(default=f"{one.default} (strict: {written(strict[one.name])})")
             if one.name in strict

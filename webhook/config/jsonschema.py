@@ -14,8 +14,8 @@ import msgspec
 from policies import catalogue
 from policies.model import Policy
 from webhook.config.parameters import field_texts, structs_in
-from webhook.config.resolve import MESH_POLICY, actions
-from webhook.config.schema import GateConfig
+from webhook.config.resolve import actions
+from webhook.config.schema import SECTIONS, GateConfig
 
 Schema = dict[str, Any]
 
@@ -33,8 +33,6 @@ def schema() -> Schema:
     for name in ("GateConfig", "Override"):
         components[name]["properties"]["policies"] |= settings
     top = components.pop("GateConfig")
-    mesh = settings["properties"][MESH_POLICY]["properties"]["params"]
-    top["properties"]["mesh"] |= {"anyOf": [{"type": "null"}, mesh]}
     components.pop("PolicyConfig")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -54,14 +52,12 @@ def _settings(params: dict[str, Schema]) -> Schema:
 
 def _setting(policy: Policy[Any, Any], params: Schema) -> Schema:
     choices = [action.value for action in actions(policy)]
+    own = {} if policy.params in SECTIONS else {"params": params}
     return {
         "type": "object",
         "description": f"{policy.title}.",
         "additionalProperties": False,
-        "properties": {
-            "action": {"enum": [*choices, None]},
-            "params": params,
-        },
+        "properties": {"action": {"enum": [*choices, None]}, **own},
     }
 
 

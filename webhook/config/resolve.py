@@ -16,10 +16,10 @@ from policies.workloads import CustomWorkload
 from webhook.admission.plan import Ruleset, Setting, Step
 from webhook.config.convert import BROKEN, Converter, either, suggestion
 from webhook.config.positions import key_path
-from webhook.config.schema import ALWAYS_EXCLUDED, GateConfig, PolicyConfig
+from webhook.config.schema import ALWAYS_EXCLUDED, SECTIONS, GateConfig, PolicyConfig
 
 MESH_POLICY = "mesh-injection"
-"""The policy whose parameters are the section ``mesh`` of the configuration."""
+"""The policy that is off until the section ``mesh`` names one."""
 
 AnyPolicy = Policy[Any, Any]
 _UNCHANGED = PolicyConfig()
@@ -38,8 +38,6 @@ def resolve(config: GateConfig, converter: Converter) -> Ruleset:
     _check_policies(config.policies, known, "policies", converter)
     for at, override in enumerate(config.overrides):
         _check_policies(override.policies, known, f"overrides[{at}].policies", converter)
-    if config.mesh is not None and config.policies.get(MESH_POLICY, _UNCHANGED).params:
-        converter.problem(f"policies.{MESH_POLICY}.params", "must be given as `mesh` only")
     _check_workloads(config.workloads, converter)
     return Ruleset(
         tuple(_step(policy, config, converter) for policy in known.values()),
@@ -49,44 +47,51 @@ def resolve(config: GateConfig, converter: Converter) -> Ruleset:
 
 
 def _step(policy: AnyPolicy, config: GateConfig, converter: Converter) -> Step:
-    given, path = _given(policy, config)
-    params = {**(policy.strict_params if config.profile == "strict" else {}), **given}
     action = _action(policy, config)
-    setting = Setting(action, _params(policy, params, path, converter))
+    given = _implied(policy, config) | _of(config.policies, policy).params
+    setting = Setting(action, _params(policy, config, given, "policies", converter))
     overrides: list[tuple[LabelSelector, Setting]] = []
     for at, override in enumerate(config.overrides):
         other = override.policies.get(policy.id)
         if other is not None and setting.params is not BROKEN:
-            path = f"overrides[{at}].policies.{policy.id}.params"
-            changed = _params(policy, params | other.params, path, converter)
+            path = f"overrides[{at}].policies"
+            changed = _params(policy, config, given | other.params, path, converter)
             overrides.append((override.namespaceSelector, Setting(other.action or action, changed)))
     return Step(policy, setting, tuple(overrides))
 
 
-def _given(policy: AnyPolicy, config: GateConfig) -> tuple[dict[str, Any], str]:
-    """The parameters in the file and the path to them."""
-    if policy.id == MESH_POLICY and config.mesh is not None:
-        return config.mesh, "mesh"
-    return _of(config.policies, policy).params, f"policies.{policy.id}.params"
+def _params(
+    policy: AnyPolicy, config: GateConfig, given: dict[str, Any], path: str, converter: Converter
+) -> Any:
+    path = f"{key_path(path, policy.id)}.params"
+    if section := SECTIONS.get(policy.params):
+        if given:
+            converter.problem(path, f"must be given in the section `{section}`")
+        return getattr(config, section) or policy.params()
+    before = len(converter.problems)
+    defaults = policy.strict_params if config.profile == "strict" else {}
+    found = converter.convert({**defaults, **given}, policy.params, path)
+    return found if len(converter.problems) == before else BROKEN
+
+
+def _implied(policy: AnyPolicy, config: GateConfig) -> dict[str, Any]:
+    """What the mesh says about other policies: its own init containers may have capabilities."""
+    if policy.id == "net-capabilities" and config.mesh and config.mesh.kind:
+        return {"meshes": [config.mesh.kind.partition("-")[0]]}
+    return {}
 
 
 def _action(policy: AnyPolicy, config: GateConfig) -> Action:
     chosen = _of(config.policies, policy)
     if chosen.action is not None:
         return chosen.action
-    if policy.id == MESH_POLICY and not config.mesh and not chosen.params:
+    if policy.id == MESH_POLICY and not (config.mesh and config.mesh.kind):
         return Action.OFF  # there is no mesh to join
     return policy.action(config.profile)
 
 
 def _of(policies: Mapping[str, PolicyConfig], policy: AnyPolicy) -> PolicyConfig:
     return policies.get(policy.id, _UNCHANGED)
-
-
-def _params(policy: AnyPolicy, values: dict[str, Any], path: str, converter: Converter) -> Any:
-    before = len(converter.problems)
-    found = converter.convert(values, policy.params, path)
-    return found if len(converter.problems) == before else BROKEN
 
 
 def _check_policies(

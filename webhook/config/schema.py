@@ -5,12 +5,15 @@ Says what each field means and nothing about how it is read (`load`) or applied 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
+from policies.baseline.config import BaselineConfig
 from policies.model import Action
+from policies.namespaces.mesh_injection import Params as Mesh
 from policies.selectors import LabelSelector
 from policies.workloads import CustomWorkload
 
@@ -45,6 +48,10 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policies: dict[str, PolicyConfig] = {}
 
 
+SECTIONS: Mapping[type[msgspec.Struct], str] = {Mesh: "mesh", BaselineConfig: "baseline"}
+"""Parameters with a section of their own in the file, shared by the policies that take them."""
+
+
 class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The configuration of the gate.
 
@@ -55,6 +62,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         is off without.
     excludedNamespaces: never judged, in addition to kube-system, kube-public, kube-node-lease.
     workloads: custom kinds that hold pod templates, judged like a Deployment.
+    baseline: the NetworkPolicies that new namespaces get; parameters of the policies baseline-*.
     """
 
     apiVersion: Literal["netreeve.io/v1alpha1"] = "netreeve.io/v1alpha1"
@@ -62,6 +70,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile: Profile = "standard"
     policies: dict[str, PolicyConfig] = {}
     overrides: tuple[Override, ...] = ()
-    mesh: dict[str, Any] | None = None
+    mesh: Mesh | None = None
     excludedNamespaces: tuple[NamespaceName, ...] = ()
     workloads: tuple[CustomWorkload, ...] = ()
+    baseline: BaselineConfig = BaselineConfig()

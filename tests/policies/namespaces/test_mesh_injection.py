@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from policies.model import CREATE, Action, ClusterFacts, NoParams, Request
+from policies.model import CREATE, Action, NoParams, Request
 from policies.namespaces import mesh_conflict, mesh_injection
 from policies.namespaces.mesh_injection import POLICY, Params
 from policies.namespaces.meshes import KEYS, MESHES
 from policies.objects import Namespace, ObjectMeta
 from tests.policies.namespaces.given import metadata, parameters, pod
-from webhook.admission.gate import Gate, Review
+from webhook.admission.gate import Gate, Offline, Review
 from webhook.admission.plan import Ruleset, Setting, Step
 
 SHOP = Request(operation=CREATE, group="", resource="namespaces", namespace="shop", name="shop")
@@ -26,7 +26,7 @@ POD = Request(operation=CREATE, group="", resource="pods", namespace="shop", nam
 ON_CONSUL = {"consul.hashicorp.com/connect-inject": "true"}
 
 
-class Known:
+class Known(Offline):
     """A cluster of which the namespaces are known."""
 
     def __init__(self, labels: Mapping[str, Mapping[str, str]]) -> None:
@@ -34,9 +34,6 @@ class Known:
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         return self.labels.get(namespace)
-
-    def facts(self) -> ClusterFacts:
-        return ClusterFacts()
 
 
 def gate(mesh: Mapping[str, Any], cluster: Known | None = None) -> Gate:

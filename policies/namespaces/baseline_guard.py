@@ -1,0 +1,129 @@
+"""baseline-guard: what protects a namespace changes by configuration only.
+
+Fields: spec and Netreeve's labels of the NetworkPolicies that the controller wrote, on CREATE,
+UPDATE and DELETE; metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything by the
+controller; the deletion by the namespace controller, so that a namespace can end; a configured
+baseline for a namespace that has none; and with the right to exempt from ``baseline``, another
+label or none, and the deletion of policies that their namespace has left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.baseline.config import DEFAULT, BaselineConfig
+from policies.model import CREATE, DELETE, UPDATE, Action, Policy, Request, Right, Rule, Violation
+from policies.network_policies.managed import BASELINE, MANAGED_BY, is_managed
+from policies.network_policies.views import NetworkPolicy
+from policies.objects import Labels, Namespace, Object
+
+NAMESPACE_CONTROLLER = "system:serviceaccount:kube-system:namespace-controller"
+OURS = (MANAGED_BY, BASELINE)
+NAMESPACE_LABEL = f"metadata.labels[{BASELINE}]"
+HOW_TO_CHANGE = (
+    "change the configuration of the baseline, or add a NetworkPolicy of your own beside it"
+)
+
+
+def validate(
+    subject: Namespace | NetworkPolicy, request: Request, config: BaselineConfig
+) -> Iterator[Violation]:
+    if request.user.username in config.controllers:
+        return
+    if isinstance(subject, Namespace):
+        yield from _namespace(subject, request, config)
+    elif request.operation == DELETE:
+        yield from _deletion(subject, request)
+    elif request.operation == UPDATE:
+        yield from _change(subject, request)
+    elif is_managed(subject):
+        yield _forged()
+
+
+def _deletion(policy: NetworkPolicy, request: Request) -> Iterator[Violation]:
+    if not is_managed(policy) or request.user.username == NAMESPACE_CONTROLLER:
+        return
+    left_behind = request.namespaceLabels is not None and request.namespaceLabels.get(
+        BASELINE
+    ) != _labels(policy).get(BASELINE)
+    yield Violation(
+        "metadata.name",
+        "must not be deleted: it is part of the namespace's baseline",
+        HOW_TO_CHANGE,
+        unless=Right("baseline", request.namespace) if left_behind else None,
+    )
+
+
+def _change(policy: NetworkPolicy, request: Request) -> Iterator[Violation]:
+    old = request.old
+    if not isinstance(old, NetworkPolicy) or not is_managed(old):
+        if is_managed(policy):
+            yield _forged()
+        return
+    if policy.spec != old.spec:
+        yield Violation("spec", "must not be changed: the baseline manages it", HOW_TO_CHANGE)
+    for label in OURS:
+        if _labels(policy).get(label) != _labels(old).get(label):
+            yield Violation(
+                f"metadata.labels[{label}]",
+                "must not be changed: the baseline is found by it",
+                HOW_TO_CHANGE,
+            )
+
+
+def _forged() -> Violation:
+    return Violation(
+        f"metadata.labels[{MANAGED_BY}]",
+        "must not be netreeve: only the controller writes policies of a baseline",
+        "remove the label; set netreeve.io/baseline on the namespace to get a baseline",
+    )
+
+
+def _namespace(
+    namespace: Namespace, request: Request, config: BaselineConfig
+) -> Iterator[Violation]:
+    if namespace.metadata is not None and namespace.metadata.deletionTimestamp:
+        return
+    was = _labels(request.old).get(BASELINE) if request.old is not None else None
+    is_now = _labels(namespace).get(BASELINE)
+    if is_now == was or not config.enabled:
+        return
+    if is_now is not None and config.baseline(is_now) is None:
+        known = ", ".join(sorted({DEFAULT, *config.baselines}))
+        yield Violation(NAMESPACE_LABEL, f"must be one of {known}", "correct it, or leave it out")
+    elif was is not None:
+        yield Violation(
+            NAMESPACE_LABEL,
+            f"must stay {was}: pods of the namespace would lose their baseline",
+            "ask someone who may exempt policies.netreeve.io/baseline",
+            unless=Right("baseline"),
+        )
+
+
+def _labels(obj: Object) -> Labels:
+    return (obj.metadata and obj.metadata.labels) or {}
+
+
+POLICY = Policy(
+    id="baseline-guard",
+    title="A namespace keeps its baseline",
+    why=(
+        "A baseline protects only while nobody deletes or edits it, by mistake or to get a "
+        "connection through. A NetworkPolicy of one's own adds to what is allowed and needs no "
+        "change to the baseline. A namespace that is being deleted is never held up."
+    ),
+    fix=(
+        "Add a NetworkPolicy of your own beside the baseline; change what all namespaces get in "
+        "the configuration; or let someone who may exempt policies.netreeve.io/baseline relabel "
+        "the namespace."
+    ),
+    rules=(
+        Rule("networking.k8s.io", "networkpolicies", frozenset({CREATE, UPDATE, DELETE})),
+        Rule("", "namespaces", frozenset({CREATE, UPDATE})),
+    ),
+    standard=Action.DENY,
+    strict=Action.DENY,
+    params=BaselineConfig,
+    compares=True,
+    validate=validate,
+)

@@ -1,0 +1,45 @@
+"""baseline-label: new namespaces come under a baseline, by a label that the controller acts on.
+
+Field: metadata.labels[netreeve.io/baseline] of a Namespace, on CREATE. A label that was set by
+hand is left as it is (baseline-guard says which values there may be), and so are namespaces that
+exist already, and those of the system, of CNI plugins, of meshes and of the gate itself.
+"""
+
+from __future__ import annotations
+
+from policies.baseline.config import BaselineConfig
+from policies.model import CREATE, Action, Baseline, Policy, Request, Rule
+from policies.namespaces.meshes import is_off_limits
+from policies.network_policies.managed import BASELINE
+from policies.objects import Namespace
+
+
+def mutate(namespace: Namespace, request: Request, config: BaselineConfig) -> None:
+    meta = namespace.metadata
+    if meta is None or not config.enabled or request.baseline is Baseline.INACTIVE:
+        return
+    labels = meta.labels or {}
+    # With generateName only the beginning of the name is known; it decides on reserved prefixes.
+    name = meta.name or meta.generateName or ""
+    if BASELINE not in labels and not is_off_limits(name) and name not in config.excludedNamespaces:
+        meta.labels = {**labels, BASELINE: config.choose(labels)}
+
+
+POLICY = Policy(
+    id="baseline-label",
+    title="New namespaces come under a baseline",
+    why=(
+        "Without a NetworkPolicy every pod of the cluster can reach every pod of a namespace, and "
+        "its pods can reach everything. A namespace with the label netreeve.io/baseline gets a "
+        "default-deny and what its pods need to work, DNS first, before any of them runs."
+    ),
+    fix=(
+        "Set netreeve.io/baseline to another configured baseline when creating the namespace; "
+        "taking an existing namespace out needs the right to exempt it from 'baseline'."
+    ),
+    rules=(Rule("", "namespaces", frozenset({CREATE})),),
+    standard=Action.MUTATE,
+    strict=Action.MUTATE,
+    params=BaselineConfig,
+    mutate=mutate,
+)
