@@ -91,13 +91,15 @@ class AdmissionReview(msgspec.Struct):
     request: AdmissionRequest
 
 
-_OBJECTS: dict[str, tuple[str, ...]] = {
-    CREATE: ("object",),
-    UPDATE: ("object", "oldObject"),
-    DELETE: ("oldObject",),
-    CONNECT: (),
+_CARRIES = {
+    CREATE: (True, False),
+    UPDATE: (True, True),
+    DELETE: (False, True),
+    CONNECT: (False, False),
 }
-"""What each operation must carry, or there is nothing to judge."""
+"""Whether an operation must carry object and oldObject, or there is nothing to judge."""
+
+_BRACE = ord("{")
 
 _decode = msgspec.json.Decoder(AdmissionReview).decode
 _encode = msgspec.json.Encoder().encode
@@ -133,14 +135,21 @@ def decode(body: bytes) -> AdmissionRequest:
 
 def _problem(request: AdmissionRequest) -> str:
     """Why there is nothing to judge, "" when there is."""
-    required = _OBJECTS.get(request.operation)
-    if required is None:
+    carries = _CARRIES.get(request.operation)
+    if carries is None:
         return "request.operation must be CREATE, UPDATE, DELETE or CONNECT"
-    for name in ("object", "oldObject"):
-        raw = getattr(request, name)
-        if not _is_object(raw) and (name in required or _present(raw)):
-            return f"request.{name} must be an object on {request.operation}"
+    if not _is_carried(request.object, carries[0]):
+        return f"request.object must be an object on {request.operation}"
+    if not _is_carried(request.oldObject, carries[1]):
+        return f"request.oldObject must be an object on {request.operation}"
     return ""
+
+
+def _is_carried(raw: msgspec.Raw, required: bool) -> bool:
+    """It is an object; or absent or null, where it is not required."""
+    if len(raw) > 1 and memoryview(raw)[0] == _BRACE:
+        return True
+    return not required and _present(raw) is None
 
 
 def _invalid(body: bytes, reason: str) -> InvalidReviewError:
@@ -181,10 +190,6 @@ def _user(info: UserInfo) -> User:
 
 def _present(raw: msgspec.Raw) -> msgspec.Raw | None:
     return None if len(raw) == 0 or (len(raw) == 4 and bytes(raw) == b"null") else raw
-
-
-def _is_object(raw: msgspec.Raw) -> bool:
-    return len(raw) > 0 and memoryview(raw)[0] == ord("{")
 
 
 def encode(uid: str, request: Request, verdict: Verdict) -> bytes:
