@@ -109,7 +109,6 @@ def running(
         webhook = Webhook(
             make_gate(rules, cluster, telemetry),
             telemetry,
-            cluster=cluster,
             limits=limits,
             under_way=under_way,
         )

@@ -56,7 +56,7 @@ class Cluster(Protocol):
 
 
 class Offline:
-    """No cluster: nothing is known."""
+    """A cluster of which nothing is known; a start for those that know a little."""
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         return None
@@ -85,7 +85,7 @@ class Gate:
     def __init__(self, ruleset: Ruleset, cluster: Cluster | None = None) -> None:
         self._lanes = lanes(ruleset)
         self._excluded = ruleset.excluded_namespaces
-        self._cluster = cluster or Offline()
+        self._cluster = cluster
 
     def validate(self, review: Review, answers: Answers = NO_ANSWERS) -> Verdict:
         """Every finding on the object; what the old object already violated is only warned of.
@@ -154,20 +154,25 @@ class Gate:
         return self._lanes.get((request.operation, request.group, resource))
 
     def _placed(self, request: Request) -> Request:
-        """The request with what is known of the namespace around it."""
+        """The request with what is known of the cluster and of the namespace around it."""
         cluster, namespace = self._cluster, request.namespace
+        if cluster is None:
+            return request
+        labels = baseline = others = None
         if request.resource == "namespaces":
             baseline = cluster.baseline(namespace)
-            return msgspec.structs.replace(request, baseline=baseline) if baseline else request
-        labels = cluster.namespace_labels(namespace) if namespace else None
-        baseline = cluster.baseline(namespace) if request.resource == "pods" else None
-        others = None
-        if request.resource == "networkpolicies":
+        else:
+            labels = cluster.namespace_labels(namespace) if namespace else None
+        if request.resource == "pods":
+            baseline = cluster.baseline(namespace)
+        elif request.resource == "networkpolicies":
             others = cluster.network_policies(namespace)
-        if labels is None and baseline is None and others is None:
-            return request
         return msgspec.structs.replace(
-            request, namespaceLabels=labels, baseline=baseline, otherPolicies=others
+            request,
+            cluster=cluster.facts(),
+            namespaceLabels=labels,
+            baseline=baseline,
+            otherPolicies=others,
         )
 
     def _comparing(self, lane: Lane, request: Request, old: Body | None) -> Request:

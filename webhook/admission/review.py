@@ -16,9 +16,7 @@ from policies.model import (
     CONNECT,
     CREATE,
     DELETE,
-    NOTHING_KNOWN,
     UPDATE,
-    ClusterFacts,
     Request,
     User,
 )
@@ -163,7 +161,7 @@ def _invalid(body: bytes, reason: str) -> InvalidReviewError:
     )
 
 
-def to_review(asked: AdmissionRequest, cluster: ClusterFacts = NOTHING_KNOWN) -> Review:
+def to_review(asked: AdmissionRequest) -> Review:
     """The gate's words for a decoded request."""
     resource, user = asked.resource, asked.userInfo
     return Review(
@@ -176,7 +174,6 @@ def to_review(asked: AdmissionRequest, cluster: ClusterFacts = NOTHING_KNOWN) ->
             namespace=asked.namespace or "",
             name=asked.name or "",
             user=_user(user) if user else User(),
-            cluster=cluster,
         ),
         _present(asked.object),
         _present(asked.oldObject),

@@ -36,3 +36,22 @@ def complain(error: ConfigError | OSError) -> None:
         print(f"netreeve: {error.filename}: {error.strerror}", file=sys.stderr)
     else:
         print(error, file=sys.stderr)
+
+
+def add_lease(command: argparse.ArgumentParser) -> None:
+    """``--lease``: where the processes of Netreeve find each other."""
+    command.add_argument(
+        "--lease",
+        metavar="NAMESPACE/NAME",
+        type=_lease,
+        default="netreeve/netreeve-control",
+        help="the Lease by which one `netreeve control` leads (default: %(default)s); while it "
+        "does not exist, namespaces get no baseline and no pod waits for one",
+    )
+
+
+def _lease(text: str) -> tuple[str, str]:
+    namespace, separator, name = text.partition("/")
+    if not separator or not namespace or not name or "/" in name:
+        raise argparse.ArgumentTypeError(f"{text!r} must be NAMESPACE/NAME")
+    return namespace, name

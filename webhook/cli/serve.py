@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from webhook.cli.options import add_lease
 from webhook.server.listen import Address, AddressError, parse
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _DESCRIPTION = """\
 Answers the API server's admission reviews over HTTPS: POST /validate and POST /mutate.
 On the health port, over plain HTTP: /livez, /readyz and /metrics.
 
-In a cluster it needs a certificate and read access to namespaces and nodes. To try it
+In a cluster it needs a certificate, and to list and watch namespaces, nodes and
+networkpolicies, and the lease of its controller. To try it
 without any of that:
 
   netreeve serve --standalone --listen 127.0.0.1:8443 --health-listen 127.0.0.1:8080
@@ -82,6 +84,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how long to go on serving after SIGTERM, so that the API server finds another "
         f"replica first (default: {DRAIN_SECONDS:g})",
     )
+    add_lease(command)
     cluster = command.add_mutually_exclusive_group()
     cluster.add_argument(
         "--kubeconfig",
@@ -129,6 +132,7 @@ def _options(args: argparse.Namespace) -> Iterator[Options]:
             config=args.config,
             standalone=args.standalone,
             kubeconfig=args.kubeconfig,
+            lease=args.lease,
             drain=args.drain,
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from webhook.admission import review
-from webhook.admission.gate import Cluster, Gate, Offline, Review
+from webhook.admission.gate import Gate, Review
 from webhook.admission.verdict import Verdict
 from webhook.server.limits import Limits
 from webhook.telemetry.recorder import Recorder
@@ -56,14 +56,12 @@ class Webhook:
         gate: Gate,
         recorder: Recorder,
         *,
-        cluster: Cluster | None = None,
         limits: Limits | None = None,
         under_way: Sized = (),
     ) -> None:
         self.draining = False
         self._gate = gate
         self._recorder = recorder
-        self._facts = (cluster or Offline()).facts
         self._limits = limits or Limits()
         self._under_way = under_way
         self._buffered = 0
@@ -134,7 +132,7 @@ class Webhook:
         except review.InvalidReviewError as error:
             return self._unreadable(error)
         try:
-            given = review.to_review(asked, self._facts())
+            given = review.to_review(asked)
             verdict = judge(self._gate, given)
             answer = review.encode(asked.uid, given.request, verdict)
         except Exception as error:  # whatever it is, the answer is no, and in time

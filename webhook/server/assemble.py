@@ -55,7 +55,7 @@ class Options:
     """cert_dir: holds tls.crt and tls.key, or gets them with ``standalone``.
 
     config: None for the standard profile. kubeconfig: None for the service account of the pod.
-    drain: seconds to go on serving after SIGTERM.
+    lease: namespace and name of the controller's. drain: seconds to go on serving after SIGTERM.
     """
 
     listen: Address
@@ -64,6 +64,7 @@ class Options:
     config: Path | None
     standalone: bool
     kubeconfig: str | None
+    lease: tuple[str, str]
     drain: float
 
 
@@ -108,7 +109,6 @@ async def _serve(
         webhook = Webhook(
             make_gate(parts.rules, cluster, telemetry),
             telemetry,
-            cluster=cluster,
             under_way=under_way,
         )
         guard = Guard(Limits(), telemetry)
@@ -234,7 +234,7 @@ async def _cluster(options: Options) -> AsyncIterator[ClusterCache | None]:
         text = f"{error}; to try Netreeve without a cluster, add --standalone"
         raise StartError(text) from error
     async with Connection(source) as connection:
-        yield ClusterCache(connection)
+        yield ClusterCache(connection, options.lease)
 
 
 def _observe(
