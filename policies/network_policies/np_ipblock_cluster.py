@@ -2,9 +2,9 @@
 
 Fields: spec.ingress[*].from[*].ipBlock.cidr, spec.egress[*].to[*].ipBlock.cidr. Not allowed: a
 block inside a range of the parameter clusterCIDRs; and in egress a block so wide that the cloud's
-metadata server is in it and its port 80 open, unless except leaves it out. Allowed: single
-addresses of a DNS server beside its pods or a link-local address, as NodeLocal DNSCache and DNS
-on the node's network need them.
+metadata server is in it and its port 80 open, unless except leaves it out; and what is no CIDR.
+Allowed: single addresses of a DNS server beside its pods or a link-local address, as NodeLocal
+DNSCache and DNS on the node's network need them.
 """
 
 from __future__ import annotations
@@ -59,13 +59,15 @@ def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterato
     for rule in rules(policy):
         resolvers, http = _is_for_resolvers(rule), _opens_http(rule)
         for position, peer in enumerate(rule.peers):
-            block = peer.ipBlock
-            network = parse_network(block.cidr or "") if block else None
-            if block is None or network is None:
+            if peer.ipBlock is None:
+                continue
+            network = parse_network(peer.ipBlock.cidr or "")
+            if network is None:
+                yield _unreadable(rule, position, peer.ipBlock)
                 continue
             cluster = _around(network, params.clusterCIDRs)
             if cluster is None:
-                if http and _has_metadata(block, network):
+                if http and _has_metadata(peer.ipBlock, network):
                     yield _unguarded(rule, position, network)
             elif not (_around(network, params.allowedCIDRs) or (resolvers and _is_host(network))):
                 yield _in_cluster(rule, position, network, cluster)
@@ -84,10 +86,20 @@ def _within(inner: Network, outer: Network) -> bool:
     )
 
 
+def _unreadable(rule: Allow, position: int, block: IPBlock) -> Violation:
+    """API servers before 1.36 take other notations too, which plugins may read in other ways."""
+    return Violation(
+        f"{rule.peer_field(position)}.ipBlock.cidr",
+        f"must be a CIDR, not {block.cidr!r}",
+        "write it as 203.0.113.0/24 or 2001:db8::/32",
+        keys=(f"{rule.direction.value} {block.cidr}",),
+    )
+
+
 def _in_cluster(rule: Allow, position: int, network: Network, cluster: Network) -> Violation:
     return Violation(
         f"{rule.peer_field(position)}.ipBlock.cidr",
-        f"must not be in {cluster}: plugins differ on whether it means pods",
+        f"must not be in {cluster}: plugins disagree whether it means pods",
         "select pods and namespaces by label; "
         "an administrator can list a network outside of the cluster in allowedCIDRs",
         keys=(f"{rule.direction.value} {network}",),

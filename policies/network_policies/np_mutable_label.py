@@ -41,7 +41,7 @@ def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterato
             if needed.key != NAME_LABEL and needed.key not in params.allowedLabels:
                 yield Violation(
                     f"{one.field}.namespaceSelector.{field}",
-                    "must not be trusted: the owner of a namespace can set it",
+                    "must not be trusted: a namespace's owner sets it",
                     f"select {NAME_LABEL}; an administrator can list {needed.key} in allowedLabels",
                     keys=(f"{one.rule.direction.value} {content(needed)}",),
                 )
