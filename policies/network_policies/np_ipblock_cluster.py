@@ -1,10 +1,10 @@
 """np-ipblock-cluster: an ipBlock is for addresses outside of the cluster, and not for all of them.
 
 Fields: spec.ingress[*].from[*].ipBlock.cidr, spec.egress[*].to[*].ipBlock.cidr. Not allowed: a
-block inside a range of the parameter clusterCIDRs; and in egress a block so wide that the cloud's
-metadata server is in it and its port 80 open, unless except leaves it out; and what is no CIDR.
-Allowed: single addresses of a DNS server beside its pods or a link-local address, as NodeLocal
-DNSCache and DNS on the node's network need them.
+private block in or around a range of the parameter clusterCIDRs; in egress a block so wide that
+the cloud's metadata server is in it, with port 80 open, unless except leaves it out; and what is
+no CIDR. Allowed: single addresses of a DNS server beside its pods or a link-local address, as
+NodeLocal DNSCache and DNS on the node's network need them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ipaddress import ip_network
 import msgspec
 
 from policies.model import Action, Policy, Request, Violation
+from policies.network_policies.blocks import around, is_host, leaves_out, within
 from policies.network_policies.effective import (
     Allow,
     Direction,
@@ -65,25 +66,26 @@ def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterato
             if network is None:
                 yield _unreadable(rule, position, peer.ipBlock)
                 continue
-            cluster = _around(network, params.clusterCIDRs)
+            cluster = _cluster_range(peer.ipBlock, network, params)
             if cluster is None:
                 if http and _has_metadata(peer.ipBlock, network):
                     yield _unguarded(rule, position, network)
-            elif not (_around(network, params.allowedCIDRs) or (resolvers and _is_host(network))):
+            elif not (around(network, params.allowedCIDRs) or (resolvers and is_host(network))):
                 yield _in_cluster(rule, position, network, cluster)
 
 
-def _around(network: Network, cidrs: tuple[str, ...]) -> Network | None:
-    """The first of the ranges that the network lies in."""
-    return next((one for one in networks(cidrs) if _within(network, one)), None)
+def _cluster_range(block: IPBlock, network: Network, params: Params) -> Network | None:
+    """The first range of the cluster that the block is in, or has in it although it is private.
 
-
-def _within(inner: Network, outer: Network) -> bool:
-    return (
-        inner.version == outer.version
-        and inner.prefixlen >= outer.prefixlen
-        and inner.network_address in outer
-    )
+    A block with public addresses means the internet, whatever else is in it.
+    """
+    is_private = around(network, PRIVATE) is not None
+    for one in networks(params.clusterCIDRs):
+        if within(network, one) or (
+            is_private and within(one, network) and not leaves_out(block, one)
+        ):
+            return one
+    return None
 
 
 def _unreadable(rule: Allow, position: int, block: IPBlock) -> Violation:
@@ -97,9 +99,10 @@ def _unreadable(rule: Allow, position: int, block: IPBlock) -> Violation:
 
 
 def _in_cluster(rule: Allow, position: int, network: Network, cluster: Network) -> Violation:
+    verb = "be in" if within(network, cluster) else "hold"
     return Violation(
         f"{rule.peer_field(position)}.ipBlock.cidr",
-        f"must not be in {cluster}: plugins disagree whether it means pods",
+        f"must not {verb} {cluster}: plugins disagree whether it means pods",
         "select pods and namespaces by label; "
         "an administrator can list a network outside of the cluster in allowedCIDRs",
         keys=(f"{rule.direction.value} {network}",),
@@ -108,11 +111,11 @@ def _in_cluster(rule: Allow, position: int, network: Network, cluster: Network) 
 
 
 def _unguarded(rule: Allow, position: int, network: Network) -> Violation:
-    around = _AROUND_METADATA[network.version]
+    hole = _AROUND_METADATA[network.version]
     return Violation(
         f"{rule.peer_field(position)}.ipBlock.cidr",
-        f"must except {around}, where clouds hand out credentials",
-        f"add except: [{around}] to the ipBlock, or name narrower networks",
+        f"must except {hole}, where clouds hand out credentials",
+        f"add except: [{hole}] to the ipBlock, or name narrower networks",
         keys=(f"{rule.direction.value} {network} metadata",),
     )
 
@@ -128,12 +131,9 @@ def _opens_http(rule: Allow) -> bool:
 
 def _has_metadata(block: IPBlock, network: Network) -> bool:
     """Whether the metadata server is in a block that was not written for it."""
-    around = _AROUND_METADATA[network.version]
-    return (
-        network != around
-        and _within(around, network)
-        and in_block(block, _METADATA[network.version])
-    )
+    own = _AROUND_METADATA[network.version]
+    address = _METADATA[network.version]
+    return network != own and within(own, network) and in_block(block, address)
 
 
 def _is_for_resolvers(rule: Allow) -> bool:
@@ -150,10 +150,6 @@ def _is_pods_or_link_local(peer: NetworkPolicyPeer) -> bool:
         return True
     network = parse_network(peer.ipBlock.cidr or "")
     return network is not None and network.is_link_local
-
-
-def _is_host(network: Network) -> bool:
-    return network.prefixlen == network.max_prefixlen
 
 
 POLICY = Policy(
