@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import uvloop
 
@@ -14,33 +15,37 @@ START_SECONDS, STOP_SECONDS = 5, 5
 Main = Callable[[], Coroutine[None, None, None]]
 
 
+class _Started(NamedTuple):
+    loop: asyncio.AbstractEventLoop
+    task: asyncio.Task[None]
+    stopped: threading.Event
+
+
 @contextmanager
 def running(connection: Connection, *mains: Main) -> Iterator[asyncio.AbstractEventLoop]:
     """Run all of `mains` within the block, on the loop of the server; then cancel them.
 
     Raises what one of them raised, and TimeoutError when they do not end.
     """
-    started: Future[tuple[asyncio.AbstractEventLoop, threading.Event]] = Future()
+    started: Future[_Started] = Future()
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(_run, connection, mains, started)
-        loop, stopped = started.result(START_SECONDS)
+        loop, task, stopped = started.result(START_SECONDS)
         try:
             yield loop
         finally:
             if not stopped.is_set():
-                loop.call_soon_threadsafe(_cancel_all, loop)
+                loop.call_soon_threadsafe(task.cancel)
             result.result(STOP_SECONDS)
 
 
-def _run(
-    connection: Connection,
-    mains: tuple[Main, ...],
-    started: "Future[tuple[asyncio.AbstractEventLoop, threading.Event]]",
-) -> None:
+def _run(connection: Connection, mains: tuple[Main, ...], started: "Future[_Started]") -> None:
     stopped = threading.Event()
 
     async def main() -> None:
-        started.set_result((asyncio.get_running_loop(), stopped))
+        task = asyncio.current_task()
+        assert task
+        started.set_result(_Started(asyncio.get_running_loop(), task, stopped))
         try:
             async with connection, asyncio.TaskGroup() as group:
                 for one in mains:
@@ -52,8 +57,3 @@ def _run(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
-
-
-def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
