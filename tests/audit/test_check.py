@@ -99,9 +99,9 @@ def test_namespaces_among_the_manifests_tell_their_labels() -> None:
     assert statuses(text, DEV_MAY) == ["warned", "denied", "denied", "allowed", "allowed"]
 
 
-def test_a_namespace_with_nonsense_for_labels_is_malformed_and_tells_nothing() -> None:
+def test_a_namespace_with_nonsense_for_labels_is_denied_and_tells_nothing() -> None:
     text = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: web, labels: 3}}\n---\n{HOST_POD}"
-    assert statuses(text % "web", DEV_MAY) == ["warned", "denied"]
+    assert statuses(text % "web", DEV_MAY) == ["denied", "denied"]
 
 
 def test_the_patch_of_mutating_policies_is_part_of_the_result() -> None:

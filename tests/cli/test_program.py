@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,15 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert (process.returncode, err) == (141, "")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Programs started in the background of a shell are deaf to SIGINT, and their children too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_without_a_traceback(tmp_path: Path) -> None:
     fifo = tmp_path / "manifests.yaml"
     os.mkfifo(fifo)
@@ -95,9 +105,12 @@ def test_an_interrupt_ends_without_a_traceback(tmp_path: Path) -> None:
         env=environment(),
         text=True,
     ) as process:
-        writer = open_for_a_reader(fifo)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            writer = open_for_a_reader(fifo)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     os.close(writer)
     assert (process.returncode, out, err) == (130, "", "")
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from policies.model import NOTHING_KNOWN, Action, ClusterFacts
+from policies.model import Action
 from policies.resources import Resource
-from webhook.admission.gate import Gate
+from webhook.admission.gate import Gate, Offline
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, Verdict
 from webhook.audit.findings import Found, Report, Result, Status, Unreadable
@@ -18,7 +18,7 @@ from webhook.audit.kinds import find, kinds
 from webhook.audit.manifests import Input, Manifest, Stranger, text_at
 
 
-class Namespaces:
+class Namespaces(Offline):
     """A cluster of which only the namespaces among the manifests are known."""
 
     def __init__(self, manifests: Iterable[Manifest]) -> None:
@@ -30,9 +30,6 @@ class Namespaces:
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         return self._labels.get(namespace)
-
-    def facts(self) -> ClusterFacts:
-        return NOTHING_KNOWN
 
 
 def check(inputs: Iterable[Input], ruleset: Ruleset, default_namespace: str = "default") -> Report:

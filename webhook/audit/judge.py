@@ -13,7 +13,7 @@ from policies.model import CREATE, Request
 from policies.resources import Resource
 from webhook.admission.gate import Gate, Review
 from webhook.admission.patch import Operation
-from webhook.admission.verdict import Verdict
+from webhook.admission.verdict import Verdict, in_order
 from webhook.audit.manifests import text_at
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -28,7 +28,10 @@ class Outcome(NamedTuple):
 
 
 def creation(resource: Resource, obj: dict[str, Any], default_namespace: str) -> Request:
-    """The request that creates ``obj``; its namespace is the default where it names none."""
+    """The request that creates ``obj``; its namespace is the default where it names none.
+
+    It is early: everything in a manifest was chosen, nothing filled in by the API server.
+    """
     name, namespace = (
         text_at(obj, "metadata", "name"),
         text_at(obj, "metadata", "namespace") or default_namespace,
@@ -42,17 +45,22 @@ def creation(resource: Resource, obj: dict[str, Any], default_namespace: str) ->
         kind=resource.kind,
         namespace=namespace,
         name=name,
+        early=True,
     )
 
 
 def judge(gate: Gate, request: Request, obj: dict[str, Any]) -> Outcome:
-    """Asks the gate twice, as the API server does: for a patch, then about the patched object."""
+    """Asks the gate twice, as the API server does: for a patch, then about the patched object.
+
+    What the first pass denies the API server would not ask about again; here the rest is wanted
+    too, so that everything can be corrected at once.
+    """
     obj = _defaulted(obj, request)
-    mutated = gate.mutate(Review(request, msgspec.json.encode(obj)))
-    if not mutated.allowed:
-        return Outcome(mutated)
-    after = apply(obj, mutated.patch)
-    return Outcome(gate.validate(Review(request, msgspec.json.encode(after))), mutated.patch)
+    first = gate.mutate(Review(request, msgspec.json.encode(obj)))
+    after = apply(obj, first.patch)
+    second = gate.validate(Review(request, msgspec.json.encode(after)))
+    findings = in_order((*first.findings, *second.findings))
+    return Outcome(Verdict(findings, (), first.errors + second.errors), first.patch)
 
 
 def namespace_labels(namespace: dict[str, Any]) -> dict[str, str]:
