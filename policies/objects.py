@@ -14,8 +14,11 @@ import msgspec
 Labels: TypeAlias = dict[str, str]
 
 
-class View(msgspec.Struct, omit_defaults=True):
-    """Base of all views: unset fields are left out when a patch value is written."""
+class View(msgspec.Struct, omit_defaults=True, gc=False):
+    """Base of all views: unset fields are left out when a patch value is written.
+
+    Views are trees, so the garbage collector has nothing to find in them.
+    """
 
 
 class OwnerReference(View):
