@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec.json import Decoder
@@ -28,7 +28,6 @@ from webhook.cluster.errors import (
     RefusedError,
     UnreachableError,
 )
-from webhook.cluster.objects import Object
 from webhook.cluster.status import Status, refused
 
 PAGE = 500
@@ -40,7 +39,22 @@ STEPS_PER_TICK = 50
 """Objects handled before the event loop gets its turn: about a millisecond of work."""
 LONGEST_RETRY_AFTER = 300.0
 
-O = TypeVar("O", bound=Object)  # noqa: E741
+
+class Versioned(Protocol):
+    @property
+    def resourceVersion(self) -> str: ...  # noqa: N802 - Kubernetes' own spelling
+
+
+class Followed(Protocol):
+    """What must be readable of an object: `objects.Object`, or a view of another room."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def metadata(self) -> Versioned: ...
+
+
+O = TypeVar("O", bound=Followed)  # noqa: E741
 T = TypeVar("T")
 V = TypeVar("V")
 Handler = Callable[[Collection[str]], None]

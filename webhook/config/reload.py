@@ -9,6 +9,7 @@ from pathlib import Path
 
 from webhook.admission.plan import Ruleset
 from webhook.config.load import ConfigError, load, ruleset
+from webhook.config.schema import GateConfig
 
 
 class ConfigFile:
@@ -25,8 +26,12 @@ class ConfigFile:
 
     def read(self) -> Ruleset:
         """The ruleset in the file now. Raises ConfigError or OSError: for the start."""
+        return ruleset(self.read_config())
+
+    def read_config(self) -> GateConfig:
+        """As `read`, for those that need more than the gate does."""
         content = self.path.read_bytes()
-        found = ruleset(load(content, str(self.path)))
+        found = load(content, str(self.path))
         self._seen, self.error = content, None
         return found
 
@@ -35,6 +40,11 @@ class ConfigFile:
 
         ``error`` tells the two apart: it is a new object for each content that cannot be used.
         """
+        found = self.poll_config()
+        return None if found is None else ruleset(found)
+
+    def poll_config(self) -> GateConfig | None:
+        """As `poll`, for those that need more than the gate does."""
         try:
             content = self.path.read_bytes()
         except OSError as error:
@@ -45,7 +55,7 @@ class ConfigFile:
             return None
         self._seen = content
         try:
-            found = ruleset(load(content, str(self.path)))
+            found = load(content, str(self.path))
         except ConfigError as error:
             self.error = error
             return None

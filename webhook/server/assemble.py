@@ -91,9 +91,9 @@ def serve(
     file = ConfigFile(options.config) if options.config else None
     rules = _ruleset(file)
     with contextlib.ExitStack() as stack:
-        reviews = stack.enter_context(_bound("--listen", options.listen))
-        checks = stack.enter_context(_bound("--health-listen", options.health_listen))
-        metrics, telemetry = stack.enter_context(_telemetry(environ))
+        reviews = stack.enter_context(listening("--listen", options.listen))
+        checks = stack.enter_context(listening("--health-listen", options.health_listen))
+        metrics, telemetry = stack.enter_context(recording(environ))
         telemetry.config_loaded(ok=True, at=_now())
         certificates = _certificates(options, telemetry, bound(reviews))
         parts = _Parts(telemetry, metrics, rules, file, certificates, reviews, checks)
@@ -155,7 +155,8 @@ def _reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _bound(option: str, address: Address) -> Iterator[socket.socket]:
+def listening(option: str, address: Address) -> Iterator[socket.socket]:
+    """A socket that listens where an option says. Raises StartError."""
     try:
         found = bind(address)
     except OSError as error:
@@ -167,7 +168,7 @@ def _bound(option: str, address: Address) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _telemetry(environ: Mapping[str, str]) -> Iterator[tuple[Metrics, Telemetry]]:
+def recording(environ: Mapping[str, str]) -> Iterator[tuple[Metrics, Telemetry]]:
     """Lines go to standard error; spans to a collector, if the environment names one."""
     resource = Resource.create({"service.name": "netreeve", "service.version": _version()})
     exporter = None

@@ -100,6 +100,23 @@ class Metrics:
 
         self._meter.create_observable_gauge(name, [observe], unit, description)
 
+    def gauges(
+        self,
+        name: str,
+        description: str,
+        labels: tuple[str, ...],
+        read: Callable[[], Mapping[tuple[str, ...], float]],
+    ) -> None:
+        """Export what ``read`` returns when scraped: values of ``labels`` in order -> value."""
+
+        def observe(options: CallbackOptions) -> Iterable[Observation]:
+            return [
+                Observation(value, dict(zip(labels, values, strict=True)))
+                for values, value in read().items()
+            ]
+
+        self._meter.create_observable_gauge(name, [observe], "", description)
+
     def total(self, name: str, description: str, read: Callable[[], int]) -> None:
         """Export what ``read`` returns when scraped: a count that only grows."""
 

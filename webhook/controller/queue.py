@@ -1,0 +1,105 @@
+"""Keys that wait for work: each once, one worker a key, and later and later after failures.
+
+Level-triggered: a key says that something may have to be done, never what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from webhook.cluster.errors import ClusterError, RefusedError
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+LONGEST_RETRY_AFTER = 60.0
+
+Work = Callable[[str], Awaitable[None]]
+log = logging.getLogger(__name__)
+
+
+class WorkQueue:
+    """Use in one event loop; keys may be added at any time, also while nobody works."""
+
+    def __init__(self) -> None:
+        self.retries = 0
+        """How often a key failed, since the start."""
+        self._order: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: set[str] = set()
+        self._busy: set[str] = set()
+        self._again: set[str] = set()
+        self._later: dict[str, asyncio.TimerHandle] = {}
+        self._failures: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Keys that wait for a worker, without those that wait for their time."""
+        return len(self._waiting) + len(self._again)
+
+    def add(self, key: str) -> None:
+        """Have the key worked on soon, once; after the present work on it, if there is any."""
+        if key in self._busy:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._cancel(key)
+            self._waiting.add(key)
+            self._order.put_nowait(key)
+
+    def add_later(self, key: str, seconds: float) -> None:
+        """Have it worked on in so many seconds, if it is not before."""
+        self._cancel(key)
+        self._later[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
+
+    def failures(self, key: str) -> int:
+        """How often in a row."""
+        return self._failures.get(key, 0)
+
+    def clear(self) -> None:
+        """Forget every key; for when nobody works."""
+        for key in tuple(self._later):
+            self._cancel(key)
+        self._order = asyncio.Queue()
+        self._waiting.clear()
+        self._again.clear()
+        self._failures.clear()
+
+    async def run(self, work: Work, workers: int) -> None:
+        """Work on the keys until cancelled; what `work` raises is a reason to try again."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work(work))
+
+    async def _work(self, work: Work) -> None:
+        while True:
+            key = await self._order.get()
+            self._waiting.discard(key)
+            self._busy.add(key)
+            try:
+                await work(key)
+                self._failures.pop(key, None)
+            except Exception as error:  # a worker that dies would leave its keys alone
+                self._retry(key, error)
+            finally:
+                self._busy.discard(key)
+                if key in self._again:
+                    self._again.discard(key)
+                    self.add(key)
+            # Work that found nothing to do has not let go of the event loop.
+            await asyncio.sleep(0)
+
+    def _retry(self, key: str, error: Exception) -> None:
+        failures = self._failures[key] = self.failures(key) + 1
+        self.retries += 1
+        pause = min(FIRST_PAUSE * 2 ** min(failures, 16), LONGEST_PAUSE)
+        pause *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+        if isinstance(error, RefusedError):
+            pause += min(error.retry_after, LONGEST_RETRY_AFTER)
+        if not isinstance(error, ClusterError):
+            log.error("%s: failed, trying again in %.1f s", key, pause, exc_info=error)
+        elif failures == 1:
+            log.warning("%s: %s; trying again", key, error)
+        self.add_later(key, pause)
+
+    def _cancel(self, key: str) -> None:
+        if timer := self._later.pop(key, None):
+            timer.cancel()

@@ -1,0 +1,150 @@
+"""Makes one namespace what it should be: policies, then the pods that wait for them, then status.
+
+Compares what is wanted with what the watches have brought and writes the difference; in a steady
+state that is nothing. Everything may be interrupted anywhere and done again, by two at once too.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+from policies.baseline.objects import Environment, Generated, Namespace, manifest
+from policies.network_policies.managed import DEFAULT_DENY
+from webhook.cluster.errors import ClusterError, ConflictError, RefusedError
+from webhook.controller.cache import Cache
+from webhook.controller.judge import (
+    Judgement,
+    Status,
+    annotation,
+    judge,
+    manifest_spec,
+    written,
+)
+from webhook.controller.queue import WorkQueue
+from webhook.controller.states import States
+from webhook.controller.views import Known
+from webhook.controller.writer import Writer, is_ending
+
+PASSING = frozenset({408, 409, 429})
+"""Refusals that say nothing about what was asked; 5xx neither."""
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """environment: to be set before the first `reconcile`, and whenever it changes."""
+
+    def __init__(self, cache: Cache, writer: Writer, queue: WorkQueue, states: States) -> None:
+        self.environment: Environment | None = None
+        self._cache = cache
+        self._writer = writer
+        self._queue = queue
+        self._states = states
+
+    async def reconcile(self, name: str) -> None:
+        """One pass over the namespace. Raises ClusterError when it is to be tried again."""
+        known = self._cache.namespaces.items.get(name)
+        if known is None or known.terminating or self.environment is None:
+            self._states.forget(name)
+            return
+        judgement = judge(self.environment, known.namespace, self._cache.policies(name))
+        self._states.judged(known, judgement)
+        try:
+            await self._write_policies(known, judgement)
+            if judgement.release:
+                await self._release(known.namespace)
+            await self._tell(known, judgement)
+        except ClusterError as error:
+            if is_ending(error):
+                return
+            with suppress(ClusterError):
+                await self._tell_failure(known, error)
+            raise
+
+    async def _write_policies(self, known: Known, judgement: Judgement) -> None:
+        """In order: each is sent when the one before it was accepted."""
+        name, sent = known.namespace.name, self._cache.sent_policies
+        for one in judgement.missing:
+            key = f"{name}/{one.name}"
+            if sent.waits(key):
+                # No event comes if what was written changed nothing: look again then.
+                self._queue.add_later(name, sent.PATIENCE)
+                continue
+            with sent.sending(key):
+                await self._write_policy(known.namespace, one, judgement)
+            if one.name == DEFAULT_DENY and written(known.status).state == "covered":
+                await self._event(known.namespace, REPAIRED)
+
+    async def _write_policy(
+        self, namespace: Namespace, one: Generated, judgement: Judgement
+    ) -> None:
+        wanted = one._replace(spec=manifest_spec(one.spec))
+        body = manifest(wanted, namespace, judgement.baseline)
+        if one.name in judgement.ours:
+            await self._writer.repair(body)
+        else:
+            # Another one has made it: the watch will say whose it is.
+            with suppress(ConflictError):
+                await self._writer.create(body)
+
+    async def _release(self, namespace: Namespace) -> None:
+        """Take the gate from the pods that wait.
+
+        Watches of several kinds are not ordered: a pod may be known before it is that its
+        namespace, and all that protected it, has been deleted and made anew.
+        """
+        sent = self._cache.sent_releases
+        keyed = {
+            f"{namespace.name}/{name}": pod
+            for name, pod in self._cache.waiting(namespace.name).items()
+        }
+        waiting = {key: pod for key, pod in keyed.items() if not sent.waits(key)}
+        if not waiting or not await self._writer.is_current(namespace):
+            return
+        for key, pod in waiting.items():
+            with sent.sending(key):
+                await self._writer.release(namespace.name, pod)
+
+    async def _tell(self, known: Known, judgement: Judgement) -> None:
+        """Write the status where it differs from what is written; never one that is passing."""
+        status = judgement.status
+        if status is None and known.status and not judgement.baseline:
+            await self._annotate(known.namespace, None)
+        elif status and (status.state == "failing" or not judgement.missing):
+            await self._tell_status(known, status)
+
+    async def _tell_status(self, known: Known, status: Status) -> None:
+        before = written(known.status)
+        text = annotation(status, before, self._writer.timestamp())
+        if text is not None and await self._annotate(known.namespace, text):
+            log.info("namespace %s: %s: %s", known.namespace.name, status.reason, status.message)
+            await self._event(known.namespace, status)
+
+    async def _tell_failure(self, known: Known, error: ClusterError) -> None:
+        """What the API server has refused for good, as far as one can tell."""
+        if isinstance(error, RefusedError) and error.status < 500 and error.status not in PASSING:
+            self._states.failed(known.namespace.name)
+            await self._tell_status(known, Status("failing", "WriteRefused", str(error)))
+
+    async def _annotate(self, namespace: Namespace, text: str | None) -> bool:
+        sent = self._cache.sent_statuses
+        if sent.waits(namespace.name):
+            self._queue.add_later(namespace.name, sent.PATIENCE)
+            return False
+        with sent.sending(namespace.name):
+            await self._writer.annotate(namespace, text)
+        return True
+
+    async def _event(self, namespace: Namespace, status: Status) -> None:
+        """Best effort: an event tells nothing that cannot be seen elsewhere."""
+        try:
+            await self._writer.event(
+                namespace, good=status.good, reason=status.reason, message=status.message
+            )
+        except ClusterError as error:
+            log.warning("namespace %s: no event was written: %s", namespace.name, error)
+
+
+REPAIRED = Status(
+    "covered", "Repaired", "the default-deny was deleted or changed by somebody and is restored"
+)

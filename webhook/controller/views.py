@@ -1,0 +1,125 @@
+"""What the controller keeps of the objects it follows, as small values.
+
+The API server's own answers; never a request.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from policies.baseline.objects import Namespace, Observed
+from policies.network_policies.managed import (
+    BASELINE,
+    DEFAULT_DENY,
+    MANAGED_BY,
+    NAMESPACE_UID,
+    NETREEVE,
+)
+from webhook.cluster.objects import AnnotatedMetadata, Metadata, Object
+
+STATUS = "netreeve.io/baseline-status"
+GATE = "netreeve.io/baseline"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class NamespaceMetadata(AnnotatedMetadata):
+    creationTimestamp: str = ""
+    deletionTimestamp: str | None = None
+
+
+class StoredNamespace(Object):
+    metadata: NamespaceMetadata
+
+
+class Known(NamedTuple):
+    """A namespace. status: the text of its annotation, None without one. created: RFC 3339."""
+
+    namespace: Namespace
+    terminating: bool
+    created: str
+    status: str | None
+
+
+class StoredPolicy(Object):
+    """spec is not decoded: most of them are equal."""
+
+    metadata: AnnotatedMetadata
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class SchedulingGate(msgspec.Struct):
+    name: str = ""
+
+
+class PodSpec(msgspec.Struct):
+    nodeName: str | None = None
+    schedulingGates: list[SchedulingGate] | None = None
+
+
+class StoredPod(Object):
+    metadata: Metadata
+    spec: PodSpec | None = None
+
+
+class Waiting(NamedTuple):
+    """A pod behind our gate. place: of the gate among the pod's gates."""
+
+    name: str
+    uid: str
+    place: int
+
+
+class Group(msgspec.Struct):
+    group: str = ""
+
+
+class ApiService(Object):
+    spec: Group | None = None
+
+
+def keep_namespace(stored: StoredNamespace) -> Known:
+    meta = stored.metadata
+    annotations = dict(meta.annotations or {})
+    annotations.pop(_LAST_APPLIED, None)
+    status = annotations.pop(STATUS, None)
+    namespace = Namespace(meta.name, meta.uid, meta.labels or {}, annotations)
+    return Known(namespace, meta.deletionTimestamp is not None, meta.creationTimestamp, status)
+
+
+def keep_policy(stored: StoredPolicy) -> Observed:
+    """Of a user's policy only the name, and what it says when it has the name of the last one."""
+    meta = stored.metadata
+    labels, annotations = meta.labels or {}, meta.annotations or {}
+    managed = labels.get(MANAGED_BY) == NETREEVE and BASELINE in labels
+    if not managed:
+        spec = _decoded(bytes(stored.spec)) if meta.name == DEFAULT_DENY else {}
+        return Observed(meta.name, {}, {}, spec)
+    return Observed(
+        meta.name,
+        {MANAGED_BY: NETREEVE, BASELINE: labels[BASELINE]},
+        {NAMESPACE_UID: annotations.get(NAMESPACE_UID, "")},
+        _decoded(bytes(stored.spec)),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _decoded(spec: bytes) -> dict[str, Any]:
+    """Thousands of namespaces share a few specs, which nobody changes."""
+    found: dict[str, Any] = msgspec.json.decode(spec) or {}
+    return found
+
+
+def keep_pod(stored: StoredPod) -> Waiting | None:
+    """None for one that does not wait for us."""
+    gates = (stored.spec and stored.spec.schedulingGates) or ()
+    for place, gate in enumerate(gates):
+        if gate.name == GATE:
+            return Waiting(stored.metadata.name, stored.metadata.uid, place)
+    return None
+
+
+def keep_group(stored: ApiService) -> str:
+    return (stored.spec and stored.spec.group) or ""
