@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -40,6 +41,7 @@ class _Cni(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     daemonSets: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     kubelet: str | None = None
+    node: Labels = {}
     group: str | None = None
     fallback: bool = False
     when: tuple[_When, ...] = ()
@@ -124,6 +126,8 @@ def _match(cni: _Cni, facts: Facts) -> Iterator[_Found]:
     evidence = [f"DaemonSet {one.namespace}/{one.name}" for one in daemon_sets]
     kubelets = {one.kubelet for one in facts.nodes if cni.kubelet and cni.kubelet in one.kubelet}
     evidence += [f"kubelet {version}" for version in sorted(kubelets)]
+    if cni.node and any(cni.node.items() <= one.labels.items() for one in facts.nodes):
+        evidence += [f"node label {key}={value}" for key, value in cni.node.items()]
     if cni.group in facts.groups:
         evidence.append(f"API group {cni.group}")
     if evidence:
@@ -172,8 +176,7 @@ def _in_config_map(when: _When, facts: Facts) -> str:
 
 def _flags(arguments: Iterable[str]) -> set[str]:
     """The arguments that switch something on: neither --flag=false nor, as k3s writes it, false."""
-    given = tuple(arguments)
-    pairs = zip(given, (*given[1:], ""), strict=True)
+    pairs = pairwise((*arguments, ""))
     return {one.removesuffix("=true") for one, value in pairs if value != "false"}
 
 

@@ -25,7 +25,13 @@ from policies.baseline.facts import (
     canonical,
 )
 
-NODE_MARKS = frozenset({"eks.amazonaws.com/compute-type", "kubernetes.azure.com/localdns-state"})
+NODE_MARKS = frozenset(
+    {
+        "eks.amazonaws.com/compute-type",
+        "kubernetes.azure.com/localdns-state",
+        "kubernetes.azure.com/network-policy",
+    }
+)
 """The labels of nodes that a table asks for; others are not kept, since they come and go."""
 
 CONFIG_MAPS = (("kube-system", "cilium-config"), ("kube-system", "amazon-vpc-cni"))

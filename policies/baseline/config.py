@@ -6,15 +6,14 @@ Knows neither the file nor who reads it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from policies.baseline import verbatim
 from policies.baseline.meshes import ControlPlanes, Mode
 from policies.baseline.presets import Allow
-from policies.baseline.settings import Address, Name, Namespace
+from policies.baseline.settings import Address, Name, Namespace, check_addresses
 from policies.selectors import LabelSelector
 
 DEFAULT = "default-deny"
@@ -43,6 +42,9 @@ class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     services: tuple[DnsService, ...] = ()
     addresses: tuple[Address, ...] = ()
     whenNotFound: Literal["hold", "deny-only"] = "hold"
+
+    def __post_init__(self) -> None:
+        check_addresses(self.addresses)
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,9 +81,6 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baseline: Name
 
 
-LabelValue = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-
-
 class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The NetworkPolicies that namespaces get.
 
@@ -101,7 +100,7 @@ class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
     name: Name = DEFAULT
     selectors: tuple[Choice, ...] = ()
-    baselines: dict[LabelValue, Baseline] = {}
+    baselines: dict[Name, Baseline] = {}
     excludedNamespaces: tuple[Namespace, ...] = ()
     pods: Literal["gate", "deny", "off"] = "gate"
     dns: Dns = Dns()

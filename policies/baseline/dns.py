@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -158,13 +159,13 @@ def _host_network_on_cilium(services: Iterable[Service], facts: Facts) -> Iterat
         if _addresses(service, facts)[0]:
             yield Problem(
                 "HostNetworkDnsOnCilium",
-                f"the pods of Service {service.namespace}/{service.name} use the network of their "
-                f"nodes, which no ipBlock matches on Cilium. {_CILIUM_WAY}: [host, remote-node] "
-                f"and the ports of DNS",
+                f"pods of Service {service.namespace}/{service.name} use the network of their "
+                f"nodes, which no ipBlock matches on Cilium: open it by {_CILIUM_POLICY}: [host, "
+                f"remote-node] and the ports of DNS",
             )
 
 
-_CILIUM_WAY = "Allow them by a CiliumClusterwideNetworkPolicy with toEntities"
+_CILIUM_POLICY = "a CiliumClusterwideNetworkPolicy with toEntities"
 
 
 # --- Resolvers on the node
@@ -181,41 +182,33 @@ def _node_local(config: Dns, facts: Facts, ip_blocks_match_pods: bool) -> Iterat
         listens = _local_addresses(one)
         if listens is None or not one.runs or one.namespace not in trusted:
             continue
-        title = f"DaemonSet {one.namespace}/{one.name}"
+        title = f"NodeLocal DNSCache of DaemonSet {one.namespace}/{one.name}"
+        if listens:
+            why = f"{title} listens on these addresses of every node"
+            yield _grant(blocks(listens), (DNS_PORT,), why)
+        elif one.host_network:
+            yield Problem("NodeLocalAddressUnknown", f"{title} {_UNREADABLE}")
         if one.labels and not (one.host_network and ip_blocks_match_pods):
-            why = f"{title}: queries may be redirected to the pods of NodeLocal DNSCache"
+            why = f"{title}: queries may be redirected to its pods"
             yield _grant((pods_in((one.namespace,), one.labels),), (DNS_PORT,), why)
-        if one.host_network:
-            yield from _on_every_node(title, listens, ip_blocks_match_pods)
+        if one.host_network and not ip_blocks_match_pods:
+            yield Problem("NodeLocalOnCilium", f"{title} {_ON_CILIUM}")
 
 
-def _on_every_node(
-    title: str, listens: tuple[str, ...], ip_blocks_match_pods: bool
-) -> Iterator[Grant | Problem]:
-    if listens:
-        why = f"{title}: NodeLocal DNSCache listens on these addresses of every node"
-        yield _grant(blocks(listens), (DNS_PORT,), why)
-    else:
-        yield Problem(
-            "NodeLocalAddressUnknown",
-            f"{title}: its flag -{_LOCAL_ADDRESSES} has no address that can be read: set "
-            f"baseline.dns.addresses",
-        )
-    if not ip_blocks_match_pods:
-        yield Problem(
-            "NodeLocalOnCilium",
-            f"{title}: NodeLocal DNSCache uses the node's network, which no NetworkPolicy opens "
-            f"on Cilium. {_CILIUM_WAY}: [host] and port {DNS_PORT}, or run it behind a "
-            f"CiliumLocalRedirectPolicy",
-        )
+_UNREADABLE = (
+    f"has no address that can be read from its flag -{_LOCAL_ADDRESSES}: set baseline.dns.addresses"
+)
+_ON_CILIUM = (
+    f"uses the node's network, which no NetworkPolicy opens on Cilium: open it by "
+    f"{_CILIUM_POLICY}: [host] and port {DNS_PORT}, or run it behind a CiliumLocalRedirectPolicy"
+)
 
 
 def _local_addresses(daemon_set: DaemonSet) -> tuple[str, ...] | None:
     """The values of -localip, in every form that Go's flag package takes; None without the flag."""
     found: list[str] | None = None
     for container in daemon_set.containers:
-        following = (*container.arguments[1:], "")
-        for flag, value in zip(container.arguments, following, strict=True):
+        for flag, value in pairwise((*container.arguments, "")):
             name, equals, inline = flag.lstrip("-").partition("=")
             if flag.startswith("-") and name == _LOCAL_ADDRESSES:
                 found = [*(found or ()), *(inline if equals else value).split(",")]
@@ -230,7 +223,7 @@ def _resolvers(facts: Facts, services: tuple[Service, ...]) -> Iterator[Grant | 
             continue
         addresses = one.addresses or _cluster_dns(facts, services)
         if addresses:
-            why = f"{one.name}: a resolver on the node answers pods at this address"
+            why = f"{one.name}: pods may ask a resolver on their node at this address"
             yield _grant(blocks(addresses), (DNS_PORT,), why)
         else:
             yield Problem(

@@ -6,6 +6,7 @@ and a namespace that has the last one has them all.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -151,7 +152,7 @@ def manifest(generated: Generated, namespace: Namespace, baseline: str) -> Json:
             "labels": {MANAGED_BY: NETREEVE, BASELINE: baseline},
             "annotations": {NAMESPACE_UID: namespace.uid, WHY: "\n".join(generated.why)},
         },
-        "spec": generated.spec,
+        "spec": copy.deepcopy(generated.spec),
     }
 
 
