@@ -1,6 +1,6 @@
-"""Reads the cases of tests/cases and asks the policy, the gate and the program about each.
+"""Asks the policy, the gate and the command line about a case, and compares the answers.
 
-tests/README.md has the format. Owns no expectation: those are in the cases.
+Owns no expectation: those are in the cases.
 """
 
 from __future__ import annotations
@@ -17,55 +17,16 @@ import msgspec
 from policies import catalogue
 from policies.model import (
     CREATE,
-    UPDATE,
     Action,
     Baseline,
     ClusterFacts,
-    Policy,
-    Request,
-    User,
     Violation,
 )
-from policies.resources import Resource
-from webhook.admission.gate import Gate, Offline, Review
+from tests.cases_format import CONFIG_HEADER, Case
+from webhook.admission.gate import Gate, Offline
 from webhook.admission.patch import diff
 from webhook.admission.plan import Ruleset, Setting
-from webhook.audit import judge, kinds
 from webhook.cli import main
-from webhook.config import GateConfig, load, ruleset
-from webhook.config.yamltext import documents
-
-FOLDER = Path(__file__).parent / "cases"
-ACTIONS = {
-    "allow": None,
-    "deny": Action.DENY,
-    "warn": Action.WARN,
-    "mutate": Action.MUTATE,
-}
-"""The prefix of a file and the action that its cases expect."""
-
-CONFIG_HEADER = {"apiVersion": "netreeve.io/v1alpha1", "kind": "GateConfig"}
-UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
-DEVELOPER = User(username="jane@example.com", groups=("developers", "system:authenticated"))
-
-
-class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One document, as tests/README.md describes it."""
-
-    title: str
-    object: dict[str, Any] | None = None
-    oldObject: dict[str, Any] | None = None
-    operation: str | None = None
-    subresource: str = ""
-    user: User | None = None
-    cluster: ClusterFacts | None = None
-    namespaceLabels: dict[str, str] | None = None
-    baseline: Baseline | None = None
-    early: bool = False
-    config: dict[str, Any] | None = None
-    fields: tuple[str, ...] = ()
-    message: str | None = None
-    patch: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,113 +35,6 @@ class Answer:
 
     findings: tuple[tuple[str, str, str], ...] = ()
     patch: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A case with the policy it is for, and the action that its file name expects."""
-
-    policy: Policy[Any, Any]
-    path: Path
-    line: int
-    expected: Action | None
-    spec: Spec
-
-    @property
-    def id(self) -> str:
-        return f"{self.policy.id}/{self.path.stem}:{self.line}"
-
-    @property
-    def config(self) -> GateConfig:
-        return load(json.dumps({**CONFIG_HEADER, **(self.spec.config or {})}), self.id)
-
-    @property
-    def operation(self) -> str:
-        return self.spec.operation or (UPDATE if self.spec.oldObject is not None else CREATE)
-
-    @property
-    def subject(self) -> dict[str, Any]:
-        """The object that names what the request is about: on DELETE the old one."""
-        subject = self.spec.object if self.spec.object is not None else self.spec.oldObject
-        assert subject is not None, f"{self.id}: has neither object nor oldObject"
-        return subject
-
-    @property
-    def resource(self) -> Resource:
-        found = kinds.find(
-            kinds.kinds(self.config.workloads), self.subject["apiVersion"], self.subject["kind"]
-        )
-        assert found, f"{self.id}: no policy reads this kind"
-        return found
-
-    @property
-    def request(self) -> Request:
-        request = judge.creation(self.resource, self.subject, "default")
-        return msgspec.structs.replace(
-            request,
-            operation=self.operation,
-            subresource=self.spec.subresource,
-            user=self.spec.user or DEVELOPER,
-            early=self.spec.early,
-            namespaceLabels=None if request.resource == "namespaces" else self.spec.namespaceLabels,
-            baseline=self.spec.baseline,
-            old=self._old,
-            cluster=self.spec.cluster or ClusterFacts(),
-        )
-
-    @property
-    def _old(self) -> Any:
-        """The subject before an UPDATE, for a policy that compares."""
-        if self.operation != UPDATE or not self.policy.compares:
-            return None
-        view = self.resource.decode(msgspec.json.encode(self.spec.oldObject))
-        return next(iter(self.resource.subjects(view)), None)
-
-    @property
-    def review(self) -> Review:
-        old = self.spec.oldObject
-        return Review(
-            self.request,
-            None if self.spec.object is None else msgspec.json.encode(self.spec.object),
-            None if old is None else msgspec.json.encode(old),
-        )
-
-    @property
-    def admission_review(self) -> bytes:
-        """The request as the API server sends it."""
-        request, group_version = self.request, self.subject["apiVersion"]
-        version = group_version.rpartition("/")[2]
-        user = request.user
-        asked = {
-            "uid": UID,
-            "kind": {"group": request.group, "version": version, "kind": request.kind},
-            "resource": {"group": request.group, "version": version, "resource": request.resource},
-            "subResource": request.subresource,
-            "name": request.name,
-            "namespace": request.namespace,
-            "operation": request.operation,
-            "userInfo": {"username": user.username, "uid": user.uid, "groups": user.groups},
-            "object": self.spec.object,
-            "oldObject": self.spec.oldObject,
-            "dryRun": False,
-        }
-        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": asked}
-        return json.dumps(review).encode()
-
-    @property
-    def offline(self) -> bool:
-        """Whether a manifest alone can express it: what is written there nobody else filled in."""
-        spec = self.spec
-        if (
-            self.operation != CREATE
-            or spec.subresource
-            or spec.user
-            or spec.cluster
-            or spec.baseline
-        ):
-            return False
-        written = replace(self, spec=msgspec.structs.replace(spec, early=True))
-        return not self.policy.early or ask_policy(written) == ask_policy(self)
 
 
 class KnownNamespace(Offline):
@@ -197,28 +51,6 @@ class KnownNamespace(Offline):
 
     def facts(self) -> ClusterFacts:
         return (self.case and self.case.spec.cluster) or ClusterFacts()
-
-
-def cases() -> list[Case]:
-    """Every case of every file. Raises ValueError for a file that is not in the format."""
-    return [case for path in sorted(FOLDER.glob("*/*.yaml")) for case in read(path)]
-
-
-def read(path: Path) -> list[Case]:
-    """The cases in one file."""
-    known = {policy.id: policy for policy in catalogue()}
-    prefix = path.name.partition("-")[0]
-    if path.parent.name not in known or prefix not in ACTIONS:
-        raise ValueError(f"{path}: must be <policy-id>/{{{','.join(ACTIONS)}}}-<what>.yaml")
-    found: list[Case] = []
-    for document in documents(path.read_text(encoding="utf-8")):
-        try:
-            assert not document.problems, str(document.problems[0])
-            spec = msgspec.convert(document.value, Spec)
-        except (AssertionError, msgspec.ValidationError) as error:
-            raise ValueError(f"{path}:{document.line}: {error}") from None
-        found.append(Case(known[path.parent.name], path, document.line, ACTIONS[prefix], spec))
-    return found
 
 
 def ask_policy(case: Case) -> Answer | None:
@@ -249,7 +81,7 @@ def _action(setting: Setting, found: Violation) -> Action:
 
 
 def _setting(case: Case) -> Setting | None:
-    rules, request = ruleset(case.config), case.request
+    rules, request = case.rules, case.request
     resource = "/".join(filter(None, (request.resource, request.subresource)))
     step = next(step for step in rules.steps if step.policy is case.policy)
     custom = {(one.group, one.resource) for one in rules.workloads}
@@ -269,7 +101,7 @@ def _setting(case: Case) -> Setting | None:
 
 def ask_gate(case: Case) -> Answer:
     """The gate with every policy for findings, and with this one alone for its patch."""
-    gate = Gate(ruleset(case.config), KnownNamespace(case))
+    gate = Gate(case.rules, KnownNamespace(case))
     verdict = (gate.mutate if case.spec.early else gate.validate)(case.review)
     assert verdict.errors == (), "no policy may raise"
     mutated = alone(case).mutate(case.review)
@@ -281,6 +113,15 @@ def ask_gate(case: Case) -> Answer:
         if one.policy == case.policy.id
     )
     return Answer(tuple(sorted(found)), mutated.patch)
+
+
+def is_offline(case: Case) -> bool:
+    """Whether a manifest alone can express it: what is written there nobody else filled in."""
+    spec = case.spec
+    if case.operation != CREATE or spec.subresource or spec.user or spec.cluster or spec.baseline:
+        return False
+    written = replace(case, spec=msgspec.structs.replace(spec, early=True))
+    return not case.policy.early or ask_policy(written) == ask_policy(case)
 
 
 def ask_command_line(case: Case, folder: Path) -> Answer:
@@ -356,7 +197,7 @@ def _check_lines(case: Case, expected: list[str], lines: list[str]) -> None:
 
 def alone(case: Case) -> Gate:
     """A gate with the policy of the case only."""
-    rules = ruleset(case.config)
+    rules = case.rules
     steps = tuple(step for step in rules.steps if step.policy is case.policy)
     return Gate(Ruleset(steps, rules.workloads, rules.excluded_namespaces), KnownNamespace(case))
 

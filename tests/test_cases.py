@@ -17,26 +17,23 @@ import pytest
 
 from policies import catalogue
 from policies.model import Action, Policy
+from tests.cases_format import ACTIONS, FOLDER, Case, cases
 from tests.cases_runner import (
-    ACTIONS,
-    FOLDER,
     Answer,
-    Case,
     KnownNamespace,
     alone,
     answer_of,
     ask_command_line,
     ask_gate,
     ask_policy,
-    cases,
     check,
     check_validation,
+    is_offline,
 )
 from tests.server.clients import Client
 from tests.server.running import Running, running
 from webhook.admission.gate import Gate, Review
 from webhook.audit.judge import apply, namespace_labels
-from webhook.config import ruleset
 
 CASES = cases()
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -44,7 +41,7 @@ mutating = pytest.mark.parametrize(
     "case", [case for case in CASES if case.expected is Action.MUTATE], ids=lambda case: case.id
 )
 offline = pytest.mark.parametrize(
-    "case", [case for case in CASES if case.offline], ids=lambda case: case.id
+    "case", [case for case in CASES if is_offline(case)], ids=lambda case: case.id
 )
 FEWEST = 12
 
@@ -82,7 +79,7 @@ def test_the_command_line_says_what_the_case_expects(case: Case, tmp_path: Path)
 def test_the_program_says_what_the_cases_expect(tmp_path: Path) -> None:
     """All cases without a configuration at once, in a process of its own."""
     plain = [
-        case for case in CASES if case.offline and not case.spec.config and case.policy.validate
+        case for case in CASES if is_offline(case) and not case.spec.config and case.policy.validate
     ]
     # Namespaces would lend their labels to the others.
     plain = [
@@ -122,7 +119,7 @@ def test_the_server_says_what_the_case_expects(
     case: Case, server: Running, client: Client, cluster: KnownNamespace
 ) -> None:
     cluster.case = case
-    server.webhook.set_gate(Gate(ruleset(case.config), cluster))
+    server.webhook.set_gate(Gate(case.rules, cluster))
     path = "/mutate" if case.spec.early else "/validate"
     check_validation(case, client.ask(path, case.admission_review).review)
     server.webhook.set_gate(alone(case))
