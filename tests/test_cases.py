@@ -53,8 +53,11 @@ def test_the_policy_says_what_the_case_expects(case: Case) -> None:
         assert case.expected is None
     elif case.operation == "CREATE":
         check(case, answer)
-    else:  # the ratchet of the gate may soften Deny to Warn
-        assert [field for field, _, _ in answer.findings] == sorted(case.spec.fields)
+    else:  # the ratchet of the gate may soften Deny to Warn, which an early pass leaves out
+        fields = [field for field, _, _ in answer.findings]
+        assert fields == sorted(case.spec.fields) or (
+            case.spec.early and set(fields) > set(case.spec.fields)
+        )
 
 
 @every_case
