@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,41 @@ def test_an_empty_folder_and_a_missing_file_are_errors(tmp_path: Path) -> None:
 
 def test_standard_input_is_a_dash() -> None:
     assert read_all("-", stdin=POD.encode()) == ["-:1: v1 Pod a"]
+
+
+def test_standard_input_may_be_closed() -> None:
+    (found,) = read(["-"], None)
+    assert brief(found) == "-:None: standard input is closed"
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """The rights of an ordinary user: root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def closed_folder() -> Iterator[Path]:
+    """A folder that all may read with one in it that nobody may."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "a.yaml").write_text(POD)
+        (folder / "closed").mkdir(mode=0)
+        yield folder
+        (folder / "closed").chmod(0o700)
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(closed_folder: Path, nobody: None) -> None:
+    """It could hold anything, and what is not judged must not look clean."""
+    assert read_all(closed_folder) == ["closed:None: Permission denied", "a.yaml:1: v1 Pod a"]
 
 
 def test_a_file_name_may_be_any_bytes(tmp_path: Path) -> None:

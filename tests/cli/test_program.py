@@ -50,6 +50,14 @@ def test_the_exit_code_is_that_of_the_process(stdin: str, code: int) -> None:
     assert (done.returncode, done.stderr) == (code, "")
 
 
+def test_a_closed_standard_input_does_not_matter_where_it_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    shell = ["sh", "-c", '"$0" -m webhook check "$1" <&-', sys.executable, str(file)]
+    done = run(program=shell)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_the_version() -> None:
     done = run("version")
     assert done.returncode == 0

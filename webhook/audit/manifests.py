@@ -53,10 +53,12 @@ class Stranger:
 Input = Manifest | Unreadable | Stranger
 
 
-def read(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Input]:
+def read(paths: Iterable[str], stdin: BinaryIO | None) -> Iterator[Input]:
     """Everything at ``paths``, in order; ``-`` is standard input, folders are read recursively."""
     for path in paths:
-        if path == STDIN:
+        if path == STDIN and stdin is None:
+            yield Unreadable(STDIN, None, "standard input is closed")
+        elif path == STDIN and stdin is not None:
             yield from parse(stdin.read(), STDIN)
         elif os.path.isdir(path):
             yield from _folder(path)
@@ -66,7 +68,7 @@ def read(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Input]:
 
 def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
     """The objects in the content of a file; ``file`` is its name, of whatever bytes."""
-    file = file.encode(errors="backslashreplace").decode()
+    file = _name(file)
     try:
         text = decode(data)
     except ValueError:
@@ -80,13 +82,16 @@ def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
 
 
 def _folder(path: str) -> Iterator[Input]:
+    closed: list[OSError] = []
     files = sorted(
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(path)
+        os.path.normpath(os.path.join(folder, name))
+        for folder, _, names in os.walk(path, onerror=closed.append)
         for name in names
         if name.endswith(ENDINGS)
     )
-    if not files:
+    for error in closed:
+        yield _failed(str(error.filename), error)
+    if not (files or closed):
         yield Unreadable(path, None, f"holds no file that ends in {', '.join(ENDINGS)}")
     for file in files:
         for found in _file(file):
@@ -101,10 +106,18 @@ def _file(path: str) -> Iterator[Manifest | Unreadable]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        name = path.encode(errors="backslashreplace").decode()
-        yield Unreadable(name, None, error.strerror or str(error))
+        yield _failed(path, error)
         return
     yield from parse(data, path)
+
+
+def _failed(path: str, error: OSError) -> Unreadable:
+    return Unreadable(_name(path), None, error.strerror or str(error))
+
+
+def _name(path: str) -> str:
+    """A path as text: file names may be any bytes."""
+    return path.encode(errors="backslashreplace").decode()
 
 
 def _unreadable(file: str, document: Document, text: str) -> Iterator[Unreadable]:

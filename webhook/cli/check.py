@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
-    report = check(read(args.paths, sys.stdin.buffer), rules, args.namespace)
+    stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
+    report = check(read(args.paths, stdin), rules, args.namespace)
     FORMATS[args.output](report, sys.stdout)
     return report.exit_code
