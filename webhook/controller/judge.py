@@ -6,7 +6,7 @@ Never asks for a deletion: what a baseline does not have any more is told and le
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -152,8 +152,3 @@ def annotation(status: Status, before: Written, now: str) -> str | None:
     same = (before.state, before.reason) == (status.state, status.reason)
     since = before.since if same and before.since else now
     return msgspec.json.encode(Written(status.state, status.reason, message, since)).decode()
-
-
-def manifest_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec as it is applied: rules that somebody added go only if none are applied."""
-    return {"ingress": [], "egress": [], **spec}

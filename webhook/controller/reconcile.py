@@ -7,18 +7,20 @@ state that is nothing. Everything may be interrupted anywhere and done again, by
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 
 from policies.baseline.objects import Environment, Generated, Namespace, manifest
 from policies.network_policies.managed import DEFAULT_DENY
 from webhook.cluster.errors import ClusterError, ConflictError, RefusedError
+from webhook.cluster.events import Event, Events, Reference
 from webhook.controller.cache import Cache
 from webhook.controller.judge import (
     Judgement,
     Status,
     annotation,
     judge,
-    manifest_spec,
     written,
 )
 from webhook.controller.queue import WorkQueue
@@ -32,12 +34,26 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """environment: to be set before the first `reconcile`, and whenever it changes."""
+    """environment: to be set before the first `reconcile`, and whenever it changes.
 
-    def __init__(self, cache: Cache, writer: Writer, queue: WorkQueue, states: States) -> None:
+    now: the time of day, in UTC.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        writer: Writer,
+        events: Events,
+        *,
+        queue: WorkQueue,
+        states: States,
+        now: Callable[[], datetime],
+    ) -> None:
         self.environment: Environment | None = None
         self._cache = cache
         self._writer = writer
+        self._events = events
+        self._now = now
         self._queue = queue
         self._states = states
 
@@ -78,8 +94,7 @@ class Reconciler:
     async def _write_policy(
         self, namespace: Namespace, one: Generated, judgement: Judgement
     ) -> None:
-        wanted = one._replace(spec=manifest_spec(one.spec))
-        body = manifest(wanted, namespace, judgement.baseline)
+        body = manifest(one, namespace, judgement.baseline)
         if one.name in judgement.ours:
             await self._writer.repair(body)
         else:
@@ -114,8 +129,8 @@ class Reconciler:
             await self._tell_status(known, status)
 
     async def _tell_status(self, known: Known, status: Status) -> None:
-        before = written(known.status)
-        text = annotation(status, before, self._writer.timestamp())
+        now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = annotation(status, written(known.status), now)
         if text is not None and await self._annotate(known.namespace, text):
             log.info("namespace %s: %s: %s", known.namespace.name, status.reason, status.message)
             await self._event(known.namespace, status)
@@ -136,13 +151,10 @@ class Reconciler:
         return True
 
     async def _event(self, namespace: Namespace, status: Status) -> None:
-        """Best effort: an event tells nothing that cannot be seen elsewhere."""
-        try:
-            await self._writer.event(
-                namespace, good=status.good, reason=status.reason, message=status.message
-            )
-        except ClusterError as error:
-            log.warning("namespace %s: no event was written: %s", namespace.name, error)
+        about = Reference("v1", "Namespace", namespace.name, uid=namespace.uid)
+        warning = status.state != "covered" or status is REPAIRED
+        event = Event(about, status.reason, status.message, "WriteBaseline", warning)
+        await self._events.tell(event)
 
 
 REPAIRED = Status(

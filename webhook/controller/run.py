@@ -15,6 +15,7 @@ from policies.baseline.config import BaselineConfig
 from policies.baseline.objects import Environment, environment
 from policies.network_policies.managed import BASELINE
 from webhook.cluster.connection import Connection
+from webhook.cluster.events import Events
 from webhook.controller.cache import Cache
 from webhook.controller.facts import FactsCache
 from webhook.controller.queue import WorkQueue
@@ -48,12 +49,19 @@ class Controller:
         self.queue = WorkQueue()
         self.states = States(record, now)
         self.cache = Cache(connection, self._touched)
-        self.writer = Writer(connection, identity, now)
+        self.writer = Writer(connection)
         self._config = config
         self._changed = asyncio.Event()
         self._changed.set()
         self._facts = FactsCache(connection, self.cache.namespaces, config, self._changed.set)
-        self._reconciler = Reconciler(self.cache, self.writer, self.queue, self.states)
+        self._reconciler = Reconciler(
+            self.cache,
+            self.writer,
+            Events(connection, identity),
+            queue=self.queue,
+            states=self.states,
+            now=now,
+        )
         self._known = asyncio.Event()
         self._leading = False
 

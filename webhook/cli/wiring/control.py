@@ -84,7 +84,7 @@ class _Process:
         for one in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(one, stopping.set)
         async with Connection(await self._source(), user_agent=USER_AGENT) as connection:
-            identity = socket.gethostname()
+            identity = socket.gethostname()[:128]
             controller = Controller(
                 connection, config, identity=identity, now=_now, record=self._coverage()
             )
