@@ -97,17 +97,21 @@ def middlebox(plane: ControlPlane) -> Iterator[Middlebox]:
 @pytest.fixture
 def behind(reader: Path, middlebox: Middlebox, tmp_path: Path) -> Path:
     """The reader's kubeconfig, by way of the middlebox."""
-    config = json.loads(reader.read_text())
-    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{middlebox.port}"
-    path = tmp_path / "behind.kubeconfig"
-    path.write_text(json.dumps(config))
-    return path
+    return by_way_of(middlebox, reader, tmp_path / "behind.kubeconfig")
 
 
 @pytest.fixture
 def agent(request: pytest.FixtureRequest) -> str:
     """A user agent by which the audit log knows the requests of this test."""
     return f"netreeve-{request.node.name}"
+
+
+def by_way_of(middlebox: Middlebox, kubeconfig: Path, path: Path) -> Path:
+    """The same kubeconfig with the middlebox for an API server, written to `path`."""
+    config = json.loads(kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{middlebox.port}"
+    path.write_text(json.dumps(config))
+    return path
 
 
 def create_namespace(api: CoreV1Api, name: str, **labels: str) -> str:

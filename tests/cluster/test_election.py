@@ -16,6 +16,7 @@ from kubernetes.client import CoordinationV1Api
 
 from tests.cluster.audit import asked, verbs
 from tests.cluster.candidates import NAMESPACE, TIMING, Candidate, Terms, standing
+from tests.cluster.conftest import by_way_of
 from tests.cluster.middlebox import Middlebox
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
@@ -86,13 +87,6 @@ def detour(candidate: Path, middlebox: Middlebox, tmp_path: Path) -> Path:
 def leases(plane: ControlPlane) -> CoordinationV1Api:
     """The administrator's client."""
     return CoordinationV1Api(plane.api_client())
-
-
-def by_way_of(middlebox: Middlebox, kubeconfig: Path, path: Path) -> Path:
-    config = json.loads(kubeconfig.read_text())
-    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{middlebox.port}"
-    path.write_text(json.dumps(config))
-    return path
 
 
 def spec(leases: CoordinationV1Api, name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """An API server with no room for us: 429 with Retry-After, from its priority and fairness."""
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,11 @@ from tests.cluster.background import running
 from tests.cluster.conftest import Grant
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
+from webhook.cluster.apply import Writer, path
 from webhook.cluster.cache import ClusterCache
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
+from webhook.cluster.errors import RefusedError
 
 pytestmark = pytest.mark.cluster
 
@@ -114,3 +117,17 @@ def test_waits_as_long_as_the_server_asks(plane: ControlPlane, agent: str) -> No
         wait_for(lambda: cache.synced, 30, "both lists")
     # The API server asks for one second; what is random comes on top of that.
     assert all((later.at - one.at).total_seconds() >= 1 for one, later in pairwise(refused()))
+
+
+@pytest.mark.usefixtures("throttled")
+def test_a_refused_write_says_how_long_to_wait(plane: ControlPlane) -> None:
+    kubeconfig = plane.kubeconfig_for(USER, (GROUP,))
+
+    async def annotate() -> None:
+        async with Connection(Kubeconfig(str(kubeconfig))) as connection:
+            where = path("v1", "namespaces", name="default")
+            await Writer(connection).merge_patch(where, {"metadata": {"annotations": {"a": "b"}}})
+
+    with pytest.raises(RefusedError) as refused:
+        asyncio.run(annotate())
+    assert (refused.value.status, refused.value.retry_after) == (429, 1.0)

@@ -56,9 +56,10 @@ class Writer:
         """Create the object, or make those fields of it ours that are in `object`.
 
         Fields that we applied before and leave out now are removed; where nothing changes,
-        nothing is written, and resourceVersion stays. A uid or resourceVersion in its metadata
-        must be that of the present object. Raises ClusterError; without `force` a ConflictError
-        where a field has another value by another manager.
+        nothing is written, and resourceVersion stays. A resourceVersion in its metadata must be
+        that of the present object (else a ConflictError), and a uid as well (else 422). Raises
+        ClusterError; without `force` a ConflictError where a field has another value by another
+        manager.
         """
         params = {"force": "true" if force else "false"}
         return await self._patch(path, object, APPLY, params)
@@ -78,8 +79,8 @@ class Writer:
             "PATCH",
             path,
             msgspec.json.encode(body),
-            # Strict: a field the API server does not know would be left out in silence, and a
-            # NetworkPolicy without one of its fields as a rule allows more.
+            # A field that the API server does not know would else be left out in silence, and
+            # what a NetworkPolicy does not say, it allows. (Apply refuses it anyway, by 500.)
             params={"fieldManager": self._manager, "fieldValidation": "Strict", **params},
             content_type=kind,
             seconds=self._seconds,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ import msgspec
 from webhook.cluster.apply import Writer, path
 from webhook.cluster.connection import Connection
 from webhook.cluster.errors import ClusterError, NotFoundError, RefusedError
-from webhook.cluster.objects import Object
 
 API_VERSION = "events.k8s.io/v1"
 CONTROLLER = "netreeve.io/control"
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Reference(NamedTuple):
-    """The object an event is about."""
+    """The object an event is about; its name must be a DNS name, as that of an event is."""
 
     apiVersion: str
     kind: str
@@ -112,17 +112,17 @@ class Events:
                 told.count = 1
             else:
                 return
-        collection = path(API_VERSION, "events", event.about.home)
-        body = msgspec.json.encode(self._object(event))
-        answer = await self._connection.write("POST", collection, body, seconds=SECONDS)
-        name = msgspec.json.decode(answer, type=Object).metadata.name
-        told.path = path(API_VERSION, "events", event.about.home, name)
+        home, name = event.about.home, f"{event.about.name[:200]}.{uuid.uuid4().hex[:16]}"
+        body = msgspec.json.encode(self._object(event, name))
+        collection = path(API_VERSION, "events", home)
+        await self._connection.write("POST", collection, body, seconds=SECONDS)
+        told.path = path(API_VERSION, "events", home, name)
 
-    def _object(self, event: Event) -> dict[str, Any]:
+    def _object(self, event: Event, name: str) -> dict[str, Any]:
         return {
             "apiVersion": API_VERSION,
             "kind": "Event",
-            "metadata": {"generateName": f"{event.about.name[:200]}.".lower()},
+            "metadata": {"name": name},
             "eventTime": _time_of_day(),
             "type": "Warning" if event.warning else "Normal",
             "reason": event.reason,
