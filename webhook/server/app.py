@@ -2,19 +2,21 @@
 
 A class that dispatches on the path itself: Starlette's routing and request objects would cost
 more than the judging. The API server's ``?timeout=`` is not looked at: judging takes less than
-a millisecond and never waits, and `Limits.in_flight` cuts a queue that could outlast it.
+a millisecond, and `Limits.in_flight` cuts a queue that could outlast it. Only a denial that a
+right of the requester would lift waits, no longer than an `Access` does.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sized
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sized
+from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
+from policies.model import Right, User
 from webhook.admission import review
-from webhook.admission.gate import Gate, Review
+from webhook.admission.gate import Answers, Gate, Review
 from webhook.admission.verdict import Verdict
 from webhook.server.limits import Limits
 from webhook.telemetry.recorder import Recorder
@@ -44,9 +46,17 @@ class _GoneError(Exception):
     """The peer has closed the connection."""
 
 
+class Access(Protocol):
+    """Knows which rights a user has; its answer comes within a second or two."""
+
+    async def allowed(self, user: User, rights: Collection[Right]) -> Answers:
+        """Without those rights for which no answer could be had."""
+
+
 class Webhook:
     """Answers POST /validate and POST /mutate.
 
+    access: None leaves every question of the gate unanswered.
     under_way: the requests that are not answered yet, the current one included.
     draining: true closes every connection after its next answer.
     """
@@ -56,12 +66,14 @@ class Webhook:
         gate: Gate,
         recorder: Recorder,
         *,
+        access: Access | None = None,
         limits: Limits | None = None,
         under_way: Sized = (),
     ) -> None:
         self.draining = False
         self._gate = gate
         self._recorder = recorder
+        self._access = access
         self._limits = limits or Limits()
         self._under_way = under_way
         self._buffered = 0
@@ -75,7 +87,7 @@ class Webhook:
         try:
             headers = self._checked(scope)
             body = await self._body(receive)
-            answer = self._answer(scope["path"], body, headers, started)
+            answer = await self._answer(scope["path"], body, headers, started)
         except RefusedError as refused:
             await self._refuse(refused, receive, send)
         except _GoneError:
@@ -124,7 +136,7 @@ class Webhook:
         finally:
             self._buffered -= len(body)
 
-    def _answer(self, path: str, body: bytes, headers: Headers, started: float) -> bytes:
+    async def _answer(self, path: str, body: bytes, headers: Headers, started: float) -> bytes:
         """The AdmissionReview for a body. Raises RefusedError when there is no uid to answer."""
         webhook, judge = _JUDGES[path]
         try:
@@ -134,6 +146,8 @@ class Webhook:
         try:
             given = review.to_review(asked)
             verdict = judge(self._gate, given)
+            if verdict.questions:
+                verdict = await self._judge_again(given, verdict, len(body))
             answer = review.encode(asked.uid, given.request, verdict)
         except Exception as error:  # whatever it is, the answer is no, and in time
             self._recorder.failed(error, asked.uid)
@@ -142,6 +156,18 @@ class Webhook:
             )
         self._recorder.reviewed(webhook, asked, verdict, started, headers.get(b"traceparent", b""))
         return answer
+
+    async def _judge_again(self, given: Review, verdict: Verdict, size: int) -> Verdict:
+        """With the answers to the verdict's questions, if it may wait for them."""
+        if not self._access or self._buffered + size > self._limits.buffered_bytes:
+            return verdict
+        gate = self._gate  # the one that asked, also when another is set meanwhile
+        self._buffered += size
+        try:
+            answers = await self._access.allowed(given.request.user, verdict.questions)
+        finally:
+            self._buffered -= size
+        return gate.validate(given, answers)
 
     def _unreadable(self, error: review.InvalidReviewError) -> bytes:
         if not error.uid:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvloop
 from opentelemetry.sdk.resources import Resource
@@ -41,6 +41,7 @@ from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from webhook.cluster.access import Access
     from webhook.cluster.cache import ClusterCache
 
 HEALTH_LIMITS = Limits(connections=128, idle=60.0)
@@ -100,15 +101,23 @@ def serve(
         uvloop.run(_serve(options, parts, announce))
 
 
+class _Cluster(NamedTuple):
+    """What the server knows of the cluster, and whom it asks; neither with ``standalone``."""
+
+    cache: ClusterCache | None = None
+    access: Access | None = None
+
+
 async def _serve(
     options: Options, parts: _Parts, announce: Callable[[Address, Address], None]
 ) -> None:
     telemetry, readiness = parts.telemetry, Readiness()
-    async with _cluster(options) as cluster:
+    async with _cluster(options) as (cluster, access):
         under_way: set[asyncio.Task[None]] = set()
         webhook = Webhook(
             make_gate(parts.rules, cluster, telemetry),
             telemetry,
+            access=access,
             under_way=under_way,
         )
         guard = Guard(Limits(), telemetry)
@@ -125,8 +134,8 @@ async def _serve(
         if parts.file:
             watch = ConfigWatch(parts.file, webhook, telemetry, cluster=cluster, now=_now)
             beside.append(watch.watch())
-        if cluster:
-            _observe_cluster(parts.metrics, cluster)
+        if cluster and access:
+            _observe_cluster(parts.metrics, cluster, access)
             readiness.require(
                 "synced: the cluster's namespaces are unknown", lambda: cluster.synced
             )
@@ -218,11 +227,12 @@ def _certificates(options: Options, telemetry: Telemetry, reviews: Address) -> C
 
 
 @contextlib.asynccontextmanager
-async def _cluster(options: Options) -> AsyncIterator[ClusterCache | None]:
+async def _cluster(options: Options) -> AsyncIterator[_Cluster]:
     if options.standalone:
-        yield None
+        yield _Cluster()
         return
     # The Kubernetes client takes a second to load and 40 MB, which standalone does without.
+    from webhook.cluster.access import Access  # noqa: PLC0415
     from webhook.cluster.cache import ClusterCache  # noqa: PLC0415
     from webhook.cluster.connection import Connection  # noqa: PLC0415
     from webhook.cluster.credentials import InCluster, Kubeconfig  # noqa: PLC0415
@@ -235,7 +245,7 @@ async def _cluster(options: Options) -> AsyncIterator[ClusterCache | None]:
         text = f"{error}; to try Netreeve without a cluster, add --standalone"
         raise StartError(text) from error
     async with Connection(source) as connection:
-        yield ClusterCache(connection, options.lease)
+        yield _Cluster(ClusterCache(connection, options.lease), Access(connection))
 
 
 def _observe(
@@ -257,12 +267,22 @@ def _observe(
     )
 
 
-def _observe_cluster(metrics: Metrics, cluster: ClusterCache) -> None:
+def _observe_cluster(metrics: Metrics, cluster: ClusterCache, access: Access) -> None:
     metrics.gauge(
         "netreeve.cluster.synced",
         "",
         "1 when the namespaces and nodes are known",
         lambda: float(cluster.synced),
+    )
+    metrics.total(
+        "netreeve.access.asked",
+        "Rights of requesters that the API server was asked about",
+        lambda: access.asked,
+    )
+    metrics.total(
+        "netreeve.access.unanswered",
+        "Rights of requesters that could not be known in time",
+        lambda: access.unanswered,
     )
 
 

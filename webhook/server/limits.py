@@ -12,7 +12,8 @@ class Limits:
     """Times are seconds.
 
     head_bytes: request line and headers. body_bytes: the API server takes objects of 3 MiB, and
-        an update carries two. buffered_bytes: of bodies that are not complete, over all peers.
+        an update carries two. buffered_bytes: of bodies that are not complete, and of reviews that
+        wait for the rights of their requester, over all peers.
     receive: for a whole request, from its first byte. write: that a peer may leave an answer
         unread. linger: that a refused peer may go on sending, so that it gets to read why.
     handshake: for a TLS handshake; shutdown: for its end.
