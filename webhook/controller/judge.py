@@ -21,7 +21,8 @@ from policies.baseline.objects import (
     is_covered,
     plan,
 )
-from policies.network_policies.managed import BASELINE, DEFAULT_DENY, MANAGED_BY
+from policies.network_policies.managed import BASELINE, DEFAULT_DENY
+from webhook.controller.views import is_ours
 
 State = Literal["covered", "pending", "failing"]
 LONGEST_MESSAGE = 1000
@@ -70,19 +71,19 @@ def judge(
         status = _retired(name, covered) if config.enabled else None
         return Judgement(release=free or covered, status=status, baseline=name)
     wanted = plan(environment, baseline, namespace)
-    ours = frozenset(one.name for one in observed.values() if MANAGED_BY in one.labels)
+    ours = frozenset(one.name for one in observed.values() if is_ours(one, namespace))
     taken = [one.name for one in wanted.generated if one.name in observed.keys() - ours]
     missing = tuple(
         one
         for one in wanted.generated
         if one.name not in taken and not _is_there(observed, one, namespace, name)
     )
-    denies = covered or _denies(observed)
+    denies = covered or _denies(observed, ours)
     return Judgement(
         missing,
         ours,
         release=free or (denies and not missing),
-        status=_status(wanted, missing, taken, ours),
+        status=_status(wanted, missing, taken, ours, covered=covered),
         baseline=name,
     )
 
@@ -94,14 +95,19 @@ def _is_there(
     return one is not None and is_as_wanted(one, wanted, namespace, baseline)
 
 
-def _denies(observed: Mapping[str, Observed]) -> bool:
+def _denies(observed: Mapping[str, Observed], ours: frozenset[str]) -> bool:
     """Whether a user's own policy of that name does what ours would do."""
     one = observed.get(DEFAULT_DENY)
-    return one is not None and not one.labels and one.spec == DENY_SPEC
+    return one is not None and one.name not in ours and one.spec == DENY_SPEC
 
 
 def _status(
-    wanted: Plan, missing: tuple[Generated, ...], taken: list[str], ours: frozenset[str]
+    wanted: Plan,
+    missing: tuple[Generated, ...],
+    taken: list[str],
+    ours: frozenset[str],
+    *,
+    covered: bool,
 ) -> Status:
     problems = [(one.reason, one.message) for one in wanted.problems]
     if taken:
@@ -114,7 +120,7 @@ def _status(
     state: State = "covered"
     if taken:
         state = "failing"
-    elif wanted.hold or missing:
+    elif missing or not covered:
         state = "pending"
     if not problems:
         return PENDING if missing else COVERED

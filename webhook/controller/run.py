@@ -16,6 +16,7 @@ from policies.baseline.objects import Environment, environment
 from policies.network_policies.managed import BASELINE
 from webhook.cluster.connection import Connection
 from webhook.cluster.events import Events
+from webhook.cluster.objects import CNI, CNI_REASON
 from webhook.controller.cache import Cache
 from webhook.controller.facts import FactsCache
 from webhook.controller.queue import WorkQueue
@@ -75,6 +76,11 @@ class Controller:
     def synced(self) -> bool:
         """Everything that decides has been listed once. Stays true, but for new sources."""
         return self.cache.synced and self._facts.settled
+
+    def conclusions(self) -> dict[str, str]:
+        """Annotations that tell the gate what is known here; none while nothing is."""
+        known = self._reconciler.environment
+        return {CNI: known.cni.state, CNI_REASON: known.cni.reason} if known else {}
 
     async def follow(self) -> None:
         """Keep the copies up to date until cancelled."""

@@ -22,6 +22,7 @@ from webhook.cluster.objects import AnnotatedMetadata, Metadata, Object
 
 STATUS = "netreeve.io/baseline-status"
 GATE = "netreeve.io/baseline"
+OUR_LABELS = (MANAGED_BY, BASELINE)
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -92,17 +93,20 @@ def keep_namespace(stored: StoredNamespace) -> Known:
 def keep_policy(stored: StoredPolicy) -> Observed:
     """Of a user's policy only the name, and what it says when it has the name of the last one."""
     meta = stored.metadata
-    labels, annotations = meta.labels or {}, meta.annotations or {}
-    managed = labels.get(MANAGED_BY) == NETREEVE and BASELINE in labels
-    if not managed:
-        spec = _decoded(bytes(stored.spec)) if meta.name == DEFAULT_DENY else {}
-        return Observed(meta.name, {}, {}, spec)
-    return Observed(
-        meta.name,
-        {MANAGED_BY: NETREEVE, BASELINE: labels[BASELINE]},
-        {NAMESPACE_UID: annotations.get(NAMESPACE_UID, "")},
-        _decoded(bytes(stored.spec)),
-    )
+    labels = {key: value for key, value in (meta.labels or {}).items() if key in OUR_LABELS}
+    uid = (meta.annotations or {}).get(NAMESPACE_UID)
+    ours = uid is not None or (labels.get(MANAGED_BY) == NETREEVE and BASELINE in labels)
+    spec = _decoded(bytes(stored.spec)) if ours or meta.name == DEFAULT_DENY else {}
+    return Observed(meta.name, labels, {NAMESPACE_UID: uid} if uid else {}, spec)
+
+
+def is_ours(policy: Observed, namespace: Namespace) -> bool:
+    """Whether a policy is to be kept as it should be: by its labels, or by what we noted on it.
+
+    Who takes the labels off has not made it his own.
+    """
+    labelled = policy.labels.get(MANAGED_BY) == NETREEVE and BASELINE in policy.labels
+    return labelled or policy.annotations.get(NAMESPACE_UID) == namespace.uid
 
 
 @lru_cache(maxsize=1024)

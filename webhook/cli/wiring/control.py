@@ -88,7 +88,12 @@ class _Process:
             controller = Controller(
                 connection, config, identity=identity, now=_now, record=self._coverage()
             )
-            election = Election(connection, *self._options.lease, identity)
+            election = Election(
+                connection,
+                *self._options.lease,
+                identity,
+                annotations=controller.conclusions,
+            )
             readiness = Readiness()
             readiness.require("synced: the cluster is unknown", lambda: controller.synced)
             readiness.require("serving: shutting down", lambda: not stopping.is_set())

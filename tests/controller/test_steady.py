@@ -1,0 +1,139 @@
+"""What has been done once is not done again: no request beyond the watches, no object touched."""
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.cluster.audit import Asked, asked
+from tests.controller.control import AGENT, Control
+from tests.controller.protected import (
+    CLIENTS,
+    GENERATED,
+    LABEL,
+    NAMESPACES,
+    POLICIES,
+    Protected,
+    fresh,
+    scaled,
+)
+from tests.controlplane.wait import wait_for
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+UPDATES = scaled(500, 10_000)
+ADOPTED = scaled(100, 2_000)
+RESIDENT = 200 * 1024 * 1024
+"""Bytes; Python, the client library and telemetry alone take half of it."""
+WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+
+
+def versions(protected: Protected, namespace: str) -> dict[str, tuple[str, str]]:
+    """uid and resourceVersion by name of the policy."""
+    return {
+        name: (one["metadata"]["uid"], one["metadata"]["resourceVersion"])
+        for name, one in protected.policies(namespace).items()
+    }
+
+
+def mark(protected: Protected, controller: Control) -> None:
+    """Wait until the controller has worked through all that happened before now."""
+    (name,) = fresh(1, "mark")
+    protected.api.create(NAMESPACES, {"metadata": {"name": name}})
+    protected.await_covered([name])
+    wait_for(
+        lambda: controller.metrics().get("netreeve_controller_queue_depth") == 0,
+        10,
+        "an idle queue",
+    )
+    protected.forget([name])
+
+
+def test_updates_of_a_namespace_write_nothing(
+    protected: Protected, controller: Control, namespace: str
+) -> None:
+    before, start = versions(protected, namespace), protected.plane.audit_position()
+    assert set(before) == GENERATED
+
+    def update(number: int) -> None:
+        annotations = {"example.com/number": str(number)}
+        protected.api.patch(f"{NAMESPACES}/{namespace}", {"metadata": {"annotations": annotations}})
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(update, range(UPDATES)))
+    mark(protected, controller)
+    assert versions(protected, namespace) == before
+    asked_for = asked(protected.plane, AGENT, start)
+    assert [one for one in asked_for if namespace in one.uri and one.verb in WRITES] == []
+
+
+def test_many_namespaces_are_adopted_at_once(protected: Protected, controller: Control) -> None:
+    names = fresh(ADOPTED, "adopted")
+    controller.stop()
+    body: dict[str, Any] = {"labels": {LABEL: "default-deny"}}
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(
+            pool.map(
+                lambda name: protected.api.insist(NAMESPACES, {"metadata": {"name": name, **body}}),
+                names,
+            )
+        )
+    start, began = protected.plane.audit_position(), time.monotonic()
+    controller.start()
+    protected.await_covered(names, 60 + ADOPTED / 5)
+    seconds = time.monotonic() - began
+    requests = asked(protected.plane, AGENT, start)
+    counts = Counter(
+        (one.verb, one.uri.partition("?")[0].split("/")[-1 if one.verb == "create" else 3])
+        for one in requests
+        if one.verb in WRITES
+    )
+    print(f"\n{ADOPTED} namespaces in {seconds:.1f} s, {controller.resident / 2**20:.0f} MiB:")
+    for (verb, what), count in sorted(counts.items()):
+        print(f"  {count:6} {verb} {what}")
+    assert policies_written(requests) == len(GENERATED) * ADOPTED
+    assert controller.resident < RESIDENT
+    metrics = controller.metrics()
+    assert metrics['netreeve_namespaces{state="covered"}'] >= ADOPTED
+    assert metrics['netreeve_namespaces{state="failing"}'] == 0
+    protected.forget(names)
+
+
+def policies_written(requests: list[Asked]) -> int:
+    return sum(one.verb in WRITES and "networkpolicies" in one.uri for one in requests)
+
+
+def test_a_steady_state_asks_nothing(
+    protected: Protected, controller: Control, namespace: str
+) -> None:
+    mark(protected, controller)
+    start = protected.plane.audit_position()
+    until = time.monotonic() + scaled(10, 60)
+    wait_for(lambda: time.monotonic() > until, 120, "nothing to happen")
+    requests = asked(protected.plane, AGENT, start)
+    assert {one.verb for one in requests} <= {"watch"}
+
+
+def test_a_restarted_controller_writes_nothing(
+    protected: Protected, controller: Control, namespace: str
+) -> None:
+    mark(protected, controller)
+    before, start = versions(protected, namespace), protected.plane.audit_position()
+    controller.stop()
+    controller.start()
+    wait_for(controller.leads, 10, "the Lease that was released")
+    mark(protected, controller)
+    assert versions(protected, namespace) == before
+    requests = asked(protected.plane, AGENT, start)
+    assert [one for one in requests if namespace in one.uri and one.verb in WRITES] == []
+
+
+def test_versions_change_when_something_is_written(protected: Protected, namespace: str) -> None:
+    """The measure of the tests above."""
+    before = versions(protected, namespace)
+    path = f"{POLICIES.format(namespace)}/allow-dns"
+    protected.api.patch(path, {"metadata": {"annotations": {"example.com/a": "b"}}})
+    changed = versions(protected, namespace)
+    assert {name for name in before if before[name] != changed[name]} == {"allow-dns"}

@@ -1,0 +1,164 @@
+"""Nobody takes a baseline away: the webhook denies it; while it is down, it is soon repaired."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.controller.protected import (
+    CLIENTS,
+    GENERATED,
+    LABEL,
+    NAMESPACES,
+    POLICIES,
+    SOON,
+    Protected,
+    fresh,
+    scaled,
+)
+from tests.controlplane.wait import wait_for
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+ROUNDS = scaled(10, 200)
+REPAIRED = 5.0
+OPEN = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]}
+KIND = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+
+Tamper = Callable[[Protected, str], subprocess.CompletedProcess[str]]
+
+
+def delete(protected: Protected, namespace: str) -> subprocess.CompletedProcess[str]:
+    return protected.kubectl(
+        "delete", "networkpolicy", "default-deny", "-n", namespace, check=False
+    )
+
+
+def delete_all(protected: Protected, namespace: str) -> subprocess.CompletedProcess[str]:
+    path = POLICIES.format(namespace)
+    return protected.kubectl("delete", "--raw", path, check=False)
+
+
+def patch_spec(spec: dict[str, Any]) -> Tamper:
+    def tamper(protected: Protected, namespace: str) -> subprocess.CompletedProcess[str]:
+        return protected.kubectl(
+            "patch", "networkpolicy", "default-deny", "-n", namespace,
+            "--type=merge", "-p", json.dumps({"spec": spec}), check=False,
+        )  # fmt: skip
+
+    return tamper
+
+
+def apply(protected: Protected, namespace: str) -> subprocess.CompletedProcess[str]:
+    body = {**KIND, "metadata": {"name": "default-deny", "namespace": namespace}, "spec": OPEN}
+    arguments = ("apply", "--server-side", "--force-conflicts", "-f", "-")
+    return protected.kubectl(*arguments, stdin=json.dumps(body), check=False)
+
+
+def label(*labels: str) -> Tamper:
+    def tamper(protected: Protected, namespace: str) -> subprocess.CompletedProcess[str]:
+        return protected.kubectl(
+            "label", "networkpolicy", "default-deny", "-n", namespace, *labels, "--overwrite",
+            check=False,
+        )  # fmt: skip
+
+    return tamper
+
+
+ALL: dict[str, Tamper] = {
+    "delete": delete,
+    "deletecollection": delete_all,
+    "patch to open egress": patch_spec({"egress": [{}]}),
+    "patch to select nothing": patch_spec({"podSelector": {"matchLabels": {"app": "none"}}}),
+    "patch to drop a direction": patch_spec({"policyTypes": ["Ingress"]}),
+    "apply": apply,
+    "label of another baseline": label(f"{LABEL}=other"),
+    "labels off": label(f"{LABEL}-", "app.kubernetes.io/managed-by-"),
+}
+
+
+def specs(protected: Protected, namespace: str) -> dict[str, tuple[str, str]]:
+    """What has to be as it was: spec and our labels, by name."""
+    return {
+        name: (json.dumps(one["spec"], sort_keys=True), json.dumps(one["metadata"].get("labels")))
+        for name, one in protected.policies(namespace).items()
+    }
+
+
+@pytest.mark.parametrize("how", ALL)
+def test_tampering_is_denied(protected: Protected, namespace: str, how: str) -> None:
+    before = protected.policies(namespace)
+    result = ALL[how](protected, namespace)
+    assert result.returncode
+    assert "baseline-guard" in result.stderr
+    assert protected.policies(namespace) == before
+
+
+def test_taking_the_label_off_is_denied(protected: Protected, namespace: str) -> None:
+    result = protected.kubectl("label", "namespace", namespace, f"{LABEL}-", check=False)
+    assert "baseline-guard" in result.stderr
+    assert protected.status(namespace)["state"] == "covered"
+
+
+@contextmanager
+def webhook_down(protected: Protected) -> Iterator[None]:
+    """Its configuration is deleted, as somebody would who has to; then it is registered again."""
+    for kind in ("validating", "mutating"):
+        protected.kubectl("delete", f"{kind}webhookconfiguration", "00-netreeve")
+    name = fresh(1, "probe")[0]
+    probe = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    wait_for(
+        lambda: (
+            LABEL
+            not in protected.kubectl(
+                "create", "--dry-run=server", "-f", "-", "-o", "json", stdin=json.dumps(probe)
+            ).stdout
+        ),
+        10,
+        "the API server to forget the webhooks",
+    )
+    try:
+        yield
+    finally:
+        protected.gated.register()
+
+
+def test_what_was_done_while_the_webhook_was_down_is_repaired(
+    protected: Protected, namespace: str
+) -> None:
+    before = specs(protected, namespace)
+    assert set(before) == GENERATED
+    with webhook_down(protected):
+        for how, tamper in ALL.items():
+            assert not tamper(protected, namespace).returncode, how
+            wait_for(
+                lambda: specs(protected, namespace) == before, REPAIRED, f"the repair after {how}"
+            )
+    events = protected.gated.get("events", "-n", namespace)["items"]
+    assert "Repaired" in {one["reason"] for one in events}
+
+
+def test_a_namespace_made_anew_gets_a_baseline_of_its_own(protected: Protected) -> None:
+    """And its end is never held up, neither by the guard nor by the controller."""
+    names = fresh(ROUNDS, "round")
+    for _ in range(2):
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(protected.populate, names))
+        protected.await_covered(names, SOON + ROUNDS)
+        for name in names:
+            uid = protected.api.get(f"{NAMESPACES}/{name}")["metadata"]["uid"]
+            for one in protected.policies(name).values():
+                assert one["metadata"]["annotations"]["netreeve.io/namespace-uid"] == uid
+        protected.forget(names)
+        wait_for(lambda: gone(protected, names), SOON + 3 * ROUNDS, "the end of all namespaces")
+
+
+def gone(protected: Protected, names: list[str]) -> bool:
+    """Bound pods that came after their deletion have to be deleted again."""
+    left = {one["metadata"]["name"] for one in protected.api.get(NAMESPACES)["items"]} & set(names)
+    protected.forget(sorted(left))
+    return not left
