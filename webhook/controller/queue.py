@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from webhook.cluster.errors import ClusterError, RefusedError
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 LONGEST_RETRY_AFTER = 60.0
 
 Work = Callable[[str], Awaitable[None]]
@@ -20,9 +20,13 @@ log = logging.getLogger(__name__)
 
 
 class WorkQueue:
-    """Use in one event loop; keys may be added at any time, also while nobody works."""
+    """Use in one event loop; keys may be added at any time, also while nobody works.
 
-    def __init__(self) -> None:
+    first_pause: seconds after a first failure, at most; twice as long after every further one.
+    """
+
+    def __init__(self, *, first_pause: float = FIRST_PAUSE) -> None:
+        self._first_pause = first_pause
         self.retries = 0
         """How often a key failed, since the start."""
         self._order: asyncio.Queue[str] = asyncio.Queue()
@@ -90,7 +94,7 @@ class WorkQueue:
     def _retry(self, key: str, error: Exception) -> None:
         failures = self._failures[key] = self.failures(key) + 1
         self.retries += 1
-        pause = min(FIRST_PAUSE * 2 ** min(failures, 16), LONGEST_PAUSE)
+        pause = min(self._first_pause * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
         pause *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
         if isinstance(error, RefusedError):
             pause += min(error.retry_after, LONGEST_RETRY_AFTER)

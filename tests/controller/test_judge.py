@@ -1,0 +1,210 @@
+"""What is to be done about a namespace, for every way in which it can stand."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from policies.baseline.config import BaselineConfig
+from policies.baseline.facts import Facts
+from policies.baseline.objects import DENY_SPEC, Environment, Namespace, Observed, environment, plan
+from webhook.controller.judge import (
+    COVERED,
+    LONGEST_MESSAGE,
+    PENDING,
+    Judgement,
+    Status,
+    Written,
+    annotation,
+    judge,
+    written,
+)
+from webhook.controller.views import GATE, StoredPod, StoredPolicy, Waiting, keep_pod, keep_policy
+
+LABEL = "netreeve.io/baseline"
+UID = "netreeve.io/namespace-uid"
+OURS = {"app.kubernetes.io/managed-by": "netreeve", LABEL: "default-deny"}
+TEAM = Namespace("team", "1", {LABEL: "default-deny"})
+NOW, THEN = "2026-02-02T00:00:00Z", "2026-01-01T00:00:00Z"
+
+
+def configured(**section: Any) -> Environment:
+    config = msgspec.convert({"dns": {"addresses": ["10.0.0.53"]}, **section}, BaselineConfig)
+    return environment(config, Facts())
+
+
+PLAIN = configured()
+
+
+def complete(namespace: Namespace = TEAM, env: Environment = PLAIN) -> dict[str, Observed]:
+    """The policies of a namespace as they are when all was written."""
+    name = namespace.labels[LABEL]
+    baseline = env.config.baseline(name)
+    assert baseline
+    return {
+        one.name: Observed(one.name, {**OURS, LABEL: name}, {UID: namespace.uid}, one.spec)
+        for one in plan(env, baseline, namespace).generated
+    }
+
+
+def names(judgement: Judgement) -> list[str]:
+    return [one.name for one in judgement.missing]
+
+
+def test_a_new_namespace_gets_dns_first_and_the_deny_last() -> None:
+    found = judge(PLAIN, TEAM, {})
+    assert names(found) == ["allow-dns", "default-deny"]
+    assert not found.release
+    assert found.status == PENDING
+
+
+def test_a_namespace_that_has_everything_is_left_alone() -> None:
+    found = judge(PLAIN, TEAM, complete())
+    assert names(found) == []
+    assert found.release
+    assert found.status == COVERED
+
+
+def test_pods_wait_while_anything_is_missing() -> None:
+    observed = complete()
+    del observed["allow-dns"]
+    found = judge(PLAIN, TEAM, observed)
+    assert names(found) == ["allow-dns"]
+    assert not found.release
+
+
+def test_policies_of_a_namespace_that_is_gone_are_no_cover() -> None:
+    found = judge(PLAIN, TEAM._replace(uid="2"), complete())
+    assert names(found) == ["allow-dns", "default-deny"]
+    assert found.ours == {"allow-dns", "default-deny"}
+    assert not found.release
+
+
+@pytest.mark.parametrize("labels", [{}, {LABEL: "default-deny"}, {**OURS, LABEL: "other"}])
+def test_a_policy_whose_labels_were_changed_is_still_ours(labels: dict[str, str]) -> None:
+    observed = complete()
+    observed["default-deny"] = observed["default-deny"]._replace(labels=labels)
+    found = judge(PLAIN, TEAM, observed)
+    assert names(found) == ["default-deny"]
+    assert "default-deny" in found.ours
+
+
+def test_a_policy_of_the_users_own_is_never_written() -> None:
+    observed = complete()
+    observed["allow-dns"] = Observed("allow-dns", {}, {}, {})
+    found = judge(PLAIN, TEAM, observed)
+    assert names(found) == []
+    assert found.release, "the default-deny is there"
+    assert found.status
+    assert (found.status.state, found.status.reason) == ("failing", "NameTaken")
+
+
+@pytest.mark.parametrize(("spec", "goes"), [(DENY_SPEC, True), ({"podSelector": {}}, False)])
+def test_pods_go_only_if_the_users_own_policy_denies_as_much(
+    spec: dict[str, Any], goes: bool
+) -> None:
+    observed = {**complete(), "default-deny": Observed("default-deny", {}, {}, spec)}
+    found = judge(PLAIN, TEAM, observed)
+    assert found.release is goes
+    assert found.status
+    assert found.status.state == "failing"
+
+
+def test_without_a_label_nothing_is_done_and_nobody_waits() -> None:
+    assert judge(PLAIN, Namespace("team", "1"), {}) == Judgement(release=True)
+
+
+def test_switched_off_nothing_is_done_and_nobody_waits() -> None:
+    found = judge(configured(enabled=False), TEAM, {})
+    assert (names(found), found.release, found.status) == ([], True, None)
+
+
+def test_pods_that_need_not_wait_go_at_once() -> None:
+    found = judge(configured(pods="off"), TEAM, {})
+    assert found.release
+    assert names(found) == ["allow-dns", "default-deny"]
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_a_retired_baseline_is_told_and_left(covered: bool) -> None:
+    team = TEAM._replace(labels={LABEL: "old"})
+    observed = complete(team, configured(baselines={"old": {}})) if covered else {}
+    found = judge(PLAIN, team, observed)
+    assert names(found) == []
+    assert found.release is covered
+    assert found.status
+    assert (found.status.state, found.status.reason) == ("failing", "BaselineUnknown")
+
+
+def test_what_a_baseline_has_no_more_is_told_and_left() -> None:
+    before = complete(TEAM, configured(baselines={"default-deny": {"policies": {"web": {}}}}))
+    found = judge(PLAIN, TEAM, before)
+    assert names(found) == []
+    assert found.release
+    assert found.status
+    assert (found.status.state, found.status.reason) == ("covered", "LeftInPlace")
+    assert "web" in found.status.message
+
+
+def test_without_dns_it_is_held_or_denied() -> None:
+    found = judge(configured(dns={}), TEAM, {})
+    assert (names(found), found.release) == ([], False)
+    assert found.status
+    assert (found.status.state, found.status.reason) == ("pending", "DnsNotFound")
+    denied = judge(configured(dns={"whenNotFound": "deny-only"}), TEAM, {})
+    assert names(denied) == ["default-deny"]
+    kept = judge(configured(dns={}), TEAM, complete())
+    assert kept.release
+    assert kept.status
+    assert kept.status.state == "covered"
+
+
+def test_a_status_is_written_when_it_changes() -> None:
+    text = annotation(COVERED, Written(), NOW)
+    assert written(text) == Written(*COVERED, since=NOW)
+    assert annotation(COVERED, written(text), "2026-03-03T00:00:00Z") is None
+
+
+def test_since_stays_while_state_and_reason_do() -> None:
+    before = Written("covered", "LeftInPlace", "one", THEN)
+    text = annotation(Status("covered", "LeftInPlace", "two"), before, NOW)
+    assert written(text) == Written("covered", "LeftInPlace", "two", THEN)
+
+
+def test_a_long_message_is_cut_and_not_written_again() -> None:
+    status = Status("failing", "WriteRefused", "x" * 2 * LONGEST_MESSAGE)
+    text = annotation(status, Written(), NOW)
+    assert len(written(text).message) == LONGEST_MESSAGE
+    assert annotation(status, written(text), NOW) is None
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{", '{"state":1}', "null", '{"since":null}'])
+def test_an_annotation_that_is_none_is_overwritten(text: str | None) -> None:
+    assert written(text) == Written()
+
+
+def test_of_a_users_policy_little_is_kept() -> None:
+    raw = b'{"metadata":{"name":"web","labels":{"a":"b"}},"spec":{"podSelector":{},"egress":[{}]}}'
+    kept = keep_policy(msgspec.json.decode(raw, type=StoredPolicy))
+    assert kept == Observed("web", {}, {}, {})
+
+
+def test_equal_specs_are_kept_once() -> None:
+    raw = b'{"metadata":{"name":"default-deny"},"spec":{"podSelector":{},"policyTypes":["Egress"]}}'
+    one, other = (keep_policy(msgspec.json.decode(raw, type=StoredPolicy)) for _ in range(2))
+    assert one.spec is other.spec
+
+
+@pytest.mark.parametrize(
+    ("gates", "kept"),
+    [
+        ([], None),
+        (["example.com/other"], None),
+        ([GATE], Waiting("web", "1", 0)),
+        (["example.com/other", GATE], Waiting("web", "1", 1)),
+    ],
+)
+def test_only_pods_behind_our_gate_are_kept(gates: list[str], kept: Waiting | None) -> None:
+    spec = {"schedulingGates": [{"name": gate} for gate in gates]}
+    pod = msgspec.convert({"metadata": {"name": "web", "uid": "1"}, "spec": spec}, StoredPod)
+    assert keep_pod(pod) == kept
