@@ -64,10 +64,12 @@ class ClusterFacts(msgspec.Struct, frozen=True):
 
     providers: prefixes of the nodes' ``spec.providerID`` (``aws``, ``gce``, ``azure`` ...).
     nodeAddresses: the nodes' InternalIP and ExternalIP, canonical text.
+    notEnforced: why no NetworkPolicy has an effect, for people; "" where it has, or nobody knows.
     """
 
     providers: frozenset[str] = frozenset()
     nodeAddresses: frozenset[str] = frozenset()
+    notEnforced: str = ""
 
 
 NOTHING_KNOWN = ClusterFacts()

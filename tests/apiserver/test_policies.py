@@ -90,7 +90,13 @@ def judging() -> set[str]:
     return {policy.id for policy in catalogue() if policy.validate}
 
 
-ELSEWHERE = {"mesh-conflict", "baseline-cancelled", "baseline-guard", "baseline-pods"}
+ELSEWHERE = {
+    "baseline-cancelled",
+    "baseline-enforced",
+    "baseline-guard",
+    "baseline-pods",
+    "mesh-conflict",
+}
 """These need a namespace of a certain kind; see below, and tests/controller."""
 
 

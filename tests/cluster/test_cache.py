@@ -1,5 +1,6 @@
 """What the gate is told about a real cluster, and what it is told when rights are missing."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +15,25 @@ from kubernetes.client import (
 from policies.model import NOTHING_KNOWN, ClusterFacts
 from tests.cluster.audit import Asked, asked
 from tests.cluster.background import running
+from tests.cluster.candidates import TIMING
 from tests.cluster.conftest import Grant, create_namespace, label_namespace, version
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
-from webhook.cluster.cache import ClusterCache, node_facts
+from webhook.cluster.cache import ClusterCache, node_facts, not_enforced
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
-from webhook.cluster.objects import Metadata, Node, NodeAddress, NodeSpec, NodeStatus
+from webhook.cluster.election import Election
+from webhook.cluster.objects import (
+    CNI,
+    CNI_REASON,
+    AnnotatedMetadata,
+    Lease,
+    Metadata,
+    Node,
+    NodeAddress,
+    NodeSpec,
+    NodeStatus,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -147,6 +160,54 @@ def test_without_the_right_to_namespaces_it_is_never_synced(
         wait_for(lambda: "namespaces is forbidden" in cache.namespaces.failure, 5, "the reason")
         assert not cache.synced
         assert cache.namespace_labels("default") is None
+
+
+def test_what_the_leader_says_of_the_cni(plane: ControlPlane, agent: str) -> None:
+    """Written with its Lease by whoever leads, read by the cache; the rest of the facts stay."""
+    said = {CNI: "not-enforcing", CNI_REASON: "Flannel connects pods and enforces nothing"}
+    leader, reader = connect(plane.kubeconfig, agent), connect(plane.kubeconfig, agent)
+    election = Election(leader, "default", agent.lower().replace("_", "-"), "me",
+                        timing=TIMING, annotations=lambda: said)  # fmt: skip
+    cache = ClusterCache(reader, ("default", agent.lower().replace("_", "-")))
+
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    async def lead() -> None:
+        await election.run(work)
+
+    with running(leader, lead), running(reader, cache.run):
+        reason = said[CNI_REASON]
+        wait_for(lambda: cache.facts().notEnforced == reason, CATCH_UP, "the reason")
+        facts = cache.facts()
+        said[CNI_REASON] = "k3s was started with --disable-network-policy"
+        wait_for(lambda: "k3s" in cache.facts().notEnforced, 5, "another reason")
+        assert cache.facts().providers == facts.providers
+        said.update({CNI: "enforcing", CNI_REASON: "Calico enforces NetworkPolicies"})
+        wait_for(lambda: not cache.facts().notEnforced, 5, "the plugin that enforces")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({CNI: "enforcing", CNI_REASON: "Calico enforces"}, ""),
+        ({CNI: "unknown", CNI_REASON: "no CNI plugin was recognised"}, ""),
+        ({CNI_REASON: "Flannel enforces nothing"}, ""),
+        (
+            {CNI: "not-enforcing", CNI_REASON: "Flannel enforces nothing"},
+            "Flannel enforces nothing",
+        ),
+        ({CNI: "not-enforcing"}, "the CNI plugin enforces no NetworkPolicy"),
+        ({CNI: "not-enforcing", CNI_REASON: "x" * 4000}, "x" * 500),
+    ],
+)
+def test_only_a_known_lack_of_enforcement_counts(
+    annotations: dict[str, str] | None, expected: str
+) -> None:
+    metadata = AnnotatedMetadata("lease", annotations=annotations)
+    assert not_enforced(Lease(metadata=metadata)) == expected
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,12 @@ from policies.network_policies.managed import BASELINE, NAMESPACE_UID, covers
 from policies.network_policies.views import NetworkPolicy
 from policies.objects import ObjectMeta
 from webhook.cluster.connection import Connection
-from webhook.cluster.objects import Lease, Namespace, Node, StoredPolicy
+from webhook.cluster.objects import CNI, CNI_REASON, Lease, Namespace, Node, StoredPolicy
 from webhook.cluster.reflector import Reflector
 
 REACHABLE = frozenset({"InternalIP", "ExternalIP"})
 CONTROLLER_LEASE = ("netreeve", "netreeve-control")
+LONGEST_REASON = 500
 Policies = dict[str, NetworkPolicy]
 
 
@@ -62,10 +63,11 @@ class ClusterCache:
             connection,
             f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
             Lease,
-            lambda lease: lease.metadata.uid,
+            not_enforced,
             params={"fieldSelector": f"metadata.name={name}"},
         )
-        self.nodes.subscribe(self._nodes_changed)
+        self.nodes.subscribe(self._facts_changed)
+        self.leases.subscribe(self._facts_changed)
         self.policies.subscribe(self._policies_changed)
         self._facts = NOTHING_KNOWN
         self._by_namespace: dict[str, Policies] = {}
@@ -99,7 +101,7 @@ class ClusterCache:
         return tuple(self._by_namespace.get(namespace, {}).values())
 
     def facts(self) -> ClusterFacts:
-        """Of all nodes; computed when they change, so that asking costs nothing."""
+        """Of nodes and the controller; computed on change, so that asking costs nothing."""
         return self._facts
 
     @property
@@ -114,11 +116,12 @@ class ClusterCache:
             for one in (self.namespaces, self.nodes, self.policies, self.leases):
                 group.create_task(one.run())
 
-    def _nodes_changed(self, keys: Collection[str]) -> None:
+    def _facts_changed(self, keys: Collection[str]) -> None:
         nodes = self.nodes.items.values()
         self._facts = ClusterFacts(
             providers=frozenset(node.provider for node in nodes if node.provider),
             nodeAddresses=frozenset().union(*(node.addresses for node in nodes)),
+            notEnforced=next(iter(self.leases.items.values()), ""),
         )
 
     def _policies_changed(self, keys: Collection[str]) -> None:
@@ -141,6 +144,14 @@ def node_facts(node: Node) -> NodeFacts:
     addresses = (node.status and node.status.addresses) or ()
     texts = (_canonical(one.address) for one in addresses if one.type in REACHABLE)
     return NodeFacts(identity.partition("://")[0], tuple(text for text in texts if text))
+
+
+def not_enforced(lease: Lease) -> str:
+    """Why no NetworkPolicy has an effect, if the controller has found that out; else ""."""
+    said = lease.metadata.annotations or {}
+    if said.get(CNI) != "not-enforcing":
+        return ""
+    return said.get(CNI_REASON, "")[:LONGEST_REASON] or "the CNI plugin enforces no NetworkPolicy"
 
 
 def _canonical(address: str) -> str:

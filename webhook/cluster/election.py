@@ -21,7 +21,7 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,8 @@ class Election:
     """One candidate for the Lease `name` in `namespace`.
 
     identity: says who we are, as a pod's name does; what makes it unique is added, since a
-    container that is started again has the name of the one before it.
+    container that is started again has the name of the one before it. annotations: asked for
+    what to write on the Lease while leading.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class Election:
         *,
         timing: Timing = Timing(),
         clock: Callable[[], float] = _uptime,
+        annotations: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.identity = f"{identity}_{uuid.uuid4()}"
         self.failure = ""
         """Why the last attempt to read or write the Lease failed, "" when it did not."""
-        self._lease = Lease(connection, namespace, name, clock)
+        self._lease = Lease(connection, namespace, name, clock, annotations)
         self._timing = timing
         self._clock = clock
         self._until = NOT_LEADING

@@ -7,7 +7,7 @@ namespace of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from webhook.cluster.errors import NotFoundError, ProtocolError
 from webhook.cluster.objects import Object
 
 API_VERSION = "coordination.k8s.io/v1"
+Json = Mapping[str, Any]
 NOBODY = ""
 """The holder of a Lease that was released (as client-go writes it)."""
 
@@ -41,6 +42,7 @@ class Lease:
     """The Lease `name` in `namespace` as last seen; every change of it needs what was seen last.
 
     spec: empty before the first look. since: when we saw it change to that, by `clock`.
+    annotations: asked for what its holder has to tell others whenever the Lease is held.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Lease:
         namespace: str,
         name: str,
         clock: Callable[[], float],
+        annotations: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.spec = Spec()
         self.since = -math.inf
@@ -57,6 +60,7 @@ class Lease:
         self._path = f"{self._collection}/{name}"
         self._name = name
         self._clock = clock
+        self._annotations = annotations
         self._version = ""
 
     def __str__(self) -> str:
@@ -93,29 +97,31 @@ class Lease:
         if holder != self.holder:
             spec["acquireTime"] = stamp
             spec["leaseTransitions"] = self.transitions + 1 if self.spec != Spec() else 0
+        metadata = {"annotations": told} if (told := self._annotations()) else {}
         if self._version:
-            await self._patch(spec)
+            await self._patch(spec, metadata)
         else:
             # A new object has nothing of the old one, so what is known of that goes into it.
-            await self._create({**msgspec.to_builtins(self.spec), **spec})
+            await self._create({**msgspec.to_builtins(self.spec), **spec}, metadata)
 
     async def release(self) -> None:
         """Leave it to whoever comes first. Raises as `hold`."""
-        await self._patch({"holderIdentity": NOBODY, "renewTime": _time_of_day()})
+        await self._patch({"holderIdentity": NOBODY, "renewTime": _time_of_day()}, {})
 
-    async def _create(self, spec: dict[str, Any]) -> None:
+    async def _create(self, spec: Json, metadata: Json) -> None:
         lease = {
             "apiVersion": API_VERSION,
             "kind": "Lease",
-            "metadata": {"name": self._name},
+            "metadata": {"name": self._name, **metadata},
             "spec": spec,
         }
         body = msgspec.json.encode(lease)
         self._observe(await self._connection.write("POST", self._collection, body))
 
-    async def _patch(self, spec: dict[str, Any]) -> None:
+    async def _patch(self, spec: Json, metadata: Json) -> None:
         """Leaves the labels and owners that others have given it."""
-        body = msgspec.json.encode({"metadata": {"resourceVersion": self._version}, "spec": spec})
+        seen = {**metadata, "resourceVersion": self._version}
+        body = msgspec.json.encode({"metadata": seen, "spec": spec})
         try:
             answer = await self._connection.write(
                 "PATCH", self._path, body, content_type=MERGE_PATCH

@@ -9,6 +9,10 @@ import msgspec
 
 from policies.network_policies.views import NetworkPolicySpec
 
+CNI = "netreeve.io/cni"
+"""On the Lease of the controller: whether NetworkPolicies are enforced, as it has found out."""
+CNI_REASON = "netreeve.io/cni-reason"
+
 
 class Metadata(msgspec.Struct, gc=False):
     name: str = ""
@@ -34,12 +38,12 @@ class Namespace(Object, gc=False):
     pass
 
 
-class Lease(Object, gc=False):
-    pass
-
-
 class AnnotatedMetadata(Metadata, gc=False):
     annotations: dict[str, str] | None = None
+
+
+class Lease(Object, gc=False):
+    metadata: AnnotatedMetadata
 
 
 class StoredPolicy(Object, gc=False):
