@@ -132,6 +132,25 @@ class TestRatchet:
     def test_an_unreadable_old_object_forgives_nothing(self) -> None:
         assert not gate(step()).validate(review(service(30080), [])).allowed
 
+    def test_one_malformation_does_not_excuse_another(self) -> None:
+        old = {"spec": {"ports": "none"}, "metadata": {"name": "shop"}}
+        labelled = {**old, "metadata": {"name": "shop", "labels": {"a": "b"}}}
+        assert gate(step()).validate(review(labelled, old)).allowed
+        changed = {**old, "spec": {"ports": "none", "type": "NodePort"}}
+        assert not gate(step()).validate(review(changed, old)).allowed
+
+    def test_a_failing_policy_excuses_nothing_new(self) -> None:
+        assert not gate(step()).validate(review(service(666, 30080), service(666))).allowed
+
+    def test_more_violations_than_can_be_told_hide_no_new_ones(self) -> None:
+        many = service(*range(30000, 31500))
+        more = service(*range(30000, 31501))
+        assert not gate(step()).validate(review(many)).allowed
+        assert not gate(step()).validate(review(more, many)).allowed
+        freed = {**many, "metadata": {**many["metadata"], "finalizers": []}}
+        held = {**many, "metadata": {**many["metadata"], "finalizers": ["example.com/hold"]}}
+        assert gate(step()).validate(review(freed, held)).allowed
+
     def test_a_policy_that_fails_on_both_does_not_hold_up_the_object(self) -> None:
         verdict = gate(step()).validate(review(service(666), service(666)))
         assert verdict.allowed

@@ -20,23 +20,25 @@ from policies.model import (
     ClusterFacts,
     Policy,
     Request,
-    Right,
     Violation,
 )
 from policies.network_policies.views import NetworkPolicy
 from webhook.admission.patch import diff
-from webhook.admission.plan import Lane, Ruleset, Setting, Step, lanes
+from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
+from webhook.admission.ratchet import (
+    NEVER_OLD,
+    NO_ANSWERS,
+    Answers,
+    forgive_all,
+    forgive_old,
+    lift,
+    unchanged,
+)
 from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
 
-Body = bytes | msgspec.Raw
 Steps = tuple[Step, ...]
-Answers = Mapping[Right, bool]
-NO_ANSWERS: Answers = {}
 MOST_FINDINGS = 1000
 """Of one policy on one object: 3 MB of external IPs would keep everyone waiting for 4 seconds."""
-
-UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-"""What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
 
 
 class Cluster(Protocol):
@@ -117,7 +119,7 @@ class Gate:
 
     def _changed(self, lane: Lane, request: Request, review: Review) -> Verdict:
         try:
-            before, after = _decode(lane, review.object), _decode(lane, review.object)
+            before, after = lane.read(review.object), lane.read(review.object)
         except UNREADABLE as error:
             return Verdict((Finding(MALFORMED, Action.DENY, _malformed(error)),))
         request = self._placed(request)
@@ -141,9 +143,16 @@ class Gate:
         if not findings:
             return ALLOWED
         if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
-            findings = _ratchet(findings, self._judge(lane, steps, request, review.old, []))
-        findings, questions = _lift(findings, answers)
+            findings = self._forgiven(lane, steps, request, review, findings)
+        findings, questions = lift(findings, answers)
         return Verdict(in_order(findings), (), tuple(errors), questions)
+
+    def _forgiven(
+        self, lane: Lane, steps: Steps, request: Request, review: Review, findings: list[Finding]
+    ) -> list[Finding]:
+        if unchanged(lane, review.object, review.old):
+            return forgive_all(findings)
+        return forgive_old(findings, self._judge(lane, steps, request, review.old, []))
 
     def _lane(self, request: Request) -> Lane | None:
         if request.namespace in self._excluded:
@@ -180,7 +189,7 @@ class Gate:
         if not lane.compares or request.operation != UPDATE:
             return request
         try:
-            before = lane.resource.subjects(_decode(lane, old))
+            before = lane.resource.subjects(lane.read(old))
         except UNREADABLE:
             return request  # as good as new
         return msgspec.structs.replace(request, old=before[0] if before else None)
@@ -189,7 +198,7 @@ class Gate:
         self, lane: Lane, steps: Steps, request: Request, body: Body | None, errors: list[Exception]
     ) -> list[Finding]:
         try:
-            view = _decode(lane, body)
+            view = lane.read(body)
             subjects = lane.resource.subjects(view)
         except UNREADABLE as error:
             action = _strongest(steps)
@@ -207,15 +216,6 @@ class Gate:
         if request.resource == "namespaces":  # as the API server matches a namespaceSelector
             return step.settings((view.metadata and view.metadata.labels) or {})
         return step.settings(request.namespaceLabels)
-
-
-def _decode(lane: Lane, body: Body | None) -> Any:
-    if body is None:
-        raise msgspec.ValidationError("Expected `object`, got `null`")
-    view = lane.resource.decode(body)
-    if view is None:
-        raise msgspec.ValidationError("Expected `object`, got `null`")
-    return view
 
 
 def _apply(
@@ -247,9 +247,8 @@ _TOO_MANY = Violation(
     "object",
     f"must not violate this policy more than {MOST_FINDINGS} times",
     "correct what is listed first",
-    keys=("too many",),
+    keys=NEVER_OLD,
 )
-"""Never counts as an old violation: behind it, new ones could hide."""
 
 
 def _mutate(
@@ -264,33 +263,6 @@ def _mutate(
 def _limited(action: Action, violation: Violation) -> Action:
     limit = violation.at_most
     return limit if limit and limit.strength < action.strength else action
-
-
-def _ratchet(findings: list[Finding], old: list[Finding]) -> list[Finding]:
-    """Deny becomes Warn where the old object had every key of the violation already."""
-    known = {
-        (f.policy, key) for f in old if f.violation is not _TOO_MANY for key in f.violation.identity
-    }
-    return [
-        Finding(f.policy, Action.WARN, f.violation, preexisting=True)
-        if f.action is Action.DENY and all((f.policy, key) in known for key in f.violation.identity)
-        else f
-        for f in findings
-    ]
-
-
-def _lift(findings: list[Finding], answers: Answers) -> tuple[list[Finding], tuple[Right, ...]]:
-    """Deny becomes Warn where the requester has the right to; the rights still to be asked for."""
-    rights = [f.violation.unless for f in findings if f.action is Action.DENY]
-    if not any(rights):
-        return findings, ()
-    lifted = [
-        Finding(f.policy, Action.WARN, f.violation, lifted=True)
-        if f.action is Action.DENY and f.violation.unless and answers.get(f.violation.unless)
-        else f
-        for f in findings
-    ]
-    return lifted, tuple({right: None for right in rights if right and right not in answers})
 
 
 def _strongest(steps: tuple[Step, ...]) -> Action | None:
@@ -309,7 +281,7 @@ def _malformed(error: Exception) -> Violation:
         path.rstrip("`").lstrip(".") or "object",
         f"must be readable: {what}" if what else "must not be nested this deep",
         "correct the value; the API server would refuse it too",
-        keys=("malformed",),
+        keys=NEVER_OLD,
     )
 
 
@@ -318,5 +290,5 @@ def _failed(error: Exception) -> Violation:
         "object",
         f"could not be judged: the policy failed with {type(error).__name__}",
         "report this with the object; an administrator can switch the policy off meanwhile",
-        keys=("failed",),
+        keys=NEVER_OLD,
     )

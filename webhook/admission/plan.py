@@ -10,10 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from policies.model import Action, Policy, Rule
 from policies.resources import BUILT_IN, Resource, by_resource, custom
 from policies.selectors import LabelSelector
 from policies.workloads import WORKLOADS, CustomWorkload
+
+Body = bytes | msgspec.Raw
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,13 @@ class Lane:
     mutating: tuple[Step, ...]
     early: tuple[Step, ...]
     compares: bool
+
+    def read(self, body: Body | None) -> Any:
+        """The view of an object. Raises one of UNREADABLE, for null as well."""
+        view = None if body is None else self.resource.decode(body)
+        if view is None:
+            raise msgspec.ValidationError("Expected `object`, got `null`")
+        return view
 
 
 Key = tuple[str, str, str]
