@@ -98,8 +98,34 @@ def test_tampering_is_denied(protected: Protected, namespace: str, how: str) -> 
     assert protected.policies(namespace) == before
 
 
-def test_taking_the_label_off_is_denied(protected: Protected, namespace: str) -> None:
-    result = protected.kubectl("label", "namespace", namespace, f"{LABEL}-", check=False)
+EDITORS = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: namespace-editors}
+rules: [{apiGroups: [""], resources: [namespaces], verbs: [get, patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: namespace-editors}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: namespace-editors}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: namespace-editors}]
+"""
+
+
+@pytest.mark.parametrize("change", [f"{LABEL}-", f"{LABEL}=other"])
+def test_who_may_edit_a_namespace_may_not_take_its_label(
+    protected: Protected, namespace: str, change: str
+) -> None:
+    protected.kubectl("apply", "-f", "-", stdin=EDITORS)
+    editor = protected.plane.kubeconfig_for("editor", ("namespace-editors",))
+
+    def label(change: str) -> subprocess.CompletedProcess[str]:
+        arguments = ("label", "namespace", namespace, change, "--overwrite")
+        return protected.kubectl(*arguments, kubeconfig=editor, check=False)
+
+    wait_for(lambda: not label("example.com/may=edit").returncode, SOON, "the right to edit")
+    result = label(change)
+    assert result.returncode
     assert "baseline-guard" in result.stderr
     assert protected.status(namespace)["state"] == "covered"
 
