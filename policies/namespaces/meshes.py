@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from policies.knowledge import load
+from policies.namespaces.system import SYSTEM_NAMESPACES
 from policies.objects import ObjectMeta
 
 Scope = Literal["namespace", "pod"]
@@ -55,7 +56,10 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Never(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where no mesh belongs: names and prefixes of namespaces, labels, container names."""
+    """Where no mesh belongs: names and prefixes of namespaces, labels, container names.
+
+    Beside SYSTEM_NAMESPACES, which `is_off_limits` adds.
+    """
 
     namespaces: frozenset[str]
     prefixes: tuple[str, ...]
@@ -115,4 +119,5 @@ def settings(meta: ObjectMeta, scope: Scope) -> Iterator[Setting]:
 
 def is_off_limits(name: str) -> bool:
     """Whether no mesh belongs in the namespace of this name: of the system, a mesh or a CNI."""
-    return name in MESHES.never.namespaces or name.startswith(MESHES.never.prefixes)
+    never = MESHES.never
+    return name in SYSTEM_NAMESPACES or name in never.namespaces or name.startswith(never.prefixes)

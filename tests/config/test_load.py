@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from policies.model import Action
+from policies.namespaces.system import SYSTEM_NAMESPACES
 from webhook.admission.plan import Ruleset, Setting, Step
 from webhook.config import ConfigError, GateConfig, Problem, load, ruleset
 from webhook.config.schema import PolicyConfig
@@ -53,12 +54,8 @@ def test_the_example_of_the_documentation_means_what_it_says() -> None:
     assert balancer.settings({"env": "dev"})[0].action is Action.AUDIT
     assert balancer.settings({"env": "prod"})[0].action is Action.DENY
     assert step(found, "mesh-injection").setting.params.kind == "istio-sidecar"
-    assert found.excluded_namespaces == {
-        "kube-system",
-        "kube-public",
-        "kube-node-lease",
-        "monitoring",
-    }
+    assert found.excluded_namespaces == SYSTEM_NAMESPACES | {"monitoring"}
+    assert {"kube-system", "kube-flannel", "openshift-dns", "netreeve"} <= SYSTEM_NAMESPACES
 
 
 @pytest.mark.parametrize(

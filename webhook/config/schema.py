@@ -14,12 +14,13 @@ from msgspec import Meta
 from policies.baseline.config import BaselineConfig
 from policies.model import Action
 from policies.namespaces.mesh_injection import Params as Mesh
+from policies.namespaces.system import SYSTEM_NAMESPACES
 from policies.selectors import LabelSelector
 from policies.workloads import CustomWorkload
 
 API_VERSION = "netreeve.io/v1alpha1"
 KIND = "GateConfig"
-ALWAYS_EXCLUDED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+ALWAYS_EXCLUDED = SYSTEM_NAMESPACES
 
 Profile = Literal["audit", "standard", "strict"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
@@ -60,7 +61,8 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overrides: what differs in namespaces with certain labels.
     mesh: the service mesh to put namespaces into; parameters of the policy mesh-injection, which
         is off without.
-    excludedNamespaces: never judged, in addition to kube-system, kube-public, kube-node-lease.
+    excludedNamespaces: never judged, in addition to those of Kubernetes, CNI plugins, DNS and the
+        gate itself.
     workloads: custom kinds that hold pod templates, judged like a Deployment.
     baseline: the NetworkPolicies that new namespaces get; parameters of the policies baseline-*.
     """

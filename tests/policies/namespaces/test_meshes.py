@@ -62,7 +62,10 @@ def test_a_mesh_is_mentioned_by_any_key_in_any_map() -> None:
     assert not mentions_a_mesh({"app": "web"}, None, {})
 
 
-@pytest.mark.parametrize("name", ["kube-system", "kube-flannel", "openshift-dns", "linkerd"])
+@pytest.mark.parametrize(
+    "name",
+    ["kube-system", "kube-flannel", "openshift-dns", "linkerd", "cilium", "netreeve", "multus"],
+)
 def test_off_limits(name: str) -> None:
     assert is_off_limits(name)
 
