@@ -61,7 +61,7 @@ class Candidate:
         ending: threading.Event | None = None,
         agent: str = "netreeve",
     ) -> None:
-        self.name, self.agent = name, agent
+        self.name = name
         self.connection = Connection(Kubeconfig(str(kubeconfig)), user_agent=agent)
         self.election = Election(
             self.connection, NAMESPACE, lease, name, timing=timing, clock=clock

@@ -10,6 +10,7 @@ import pytest
 from kubernetes.client import CoreV1Api, CoreV1Event
 
 from tests.cluster.audit import asked, verbs
+from tests.cluster.clock import Clock
 from tests.cluster.conftest import create_namespace
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
@@ -32,16 +33,6 @@ metadata: {name: tellers}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: tellers}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: tellers}]
 """
-
-
-class Clock:
-    """Goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 @pytest.fixture(scope="session")

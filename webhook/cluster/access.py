@@ -35,7 +35,8 @@ PAUSE_SECONDS, LONGEST_PAUSE = 1.0, 30.0
 AT_ONCE = 8
 MOST_WAITING, MOST_OF_ONE_USER = 512, 64
 """Reviews that wait for answers."""
-_ABOUT_THE_QUESTION = frozenset({400, 413, 422})
+LONGEST_USER = 512 * 1024
+"""As JSON; more groups than this nobody has, and the API server would refuse six times that."""
 log = logging.getLogger(__name__)
 
 
@@ -87,11 +88,12 @@ class Access:
 
     async def allowed(self, user: User, rights: Collection[Right]) -> dict[Right, bool]:
         """Which of the rights the user has; without those for which there is no answer in time."""
-        identity = hashlib.sha256(msgspec.json.encode(user)).digest()
+        description = msgspec.json.encode(user)
+        identity = hashlib.sha256(description).digest()
         questions = [_Question(identity, right) for right in rights]
         answers = {one.right: known for one in questions if (known := self._known(one)) is not None}
         missing = [one for one in questions if one.right not in answers]
-        if missing and self._may_wait(user):
+        if missing and len(description) <= LONGEST_USER and self._may_wait(user):
             answers |= await self._wait(user, missing)
         self.unanswered += len(questions) - len(answers)
         return answers
@@ -184,8 +186,6 @@ class Access:
         pause = PAUSE_SECONDS
         if isinstance(error, RefusedError):
             pause = max(pause, min(error.retry_after, LONGEST_PAUSE))
-            if error.status in _ABOUT_THE_QUESTION:
-                pause = 0.0
         self._pause_until = self._clock() + pause
         if not self.failure:
             log.warning("%s; until it can be asked again, nobody is exempt", error)
