@@ -62,7 +62,8 @@ class User(msgspec.Struct, frozen=True):
 class ClusterFacts(msgspec.Struct, frozen=True):
     """What is known of the cluster at the moment of judging. Empty offline: nothing is known.
 
-    providers: prefixes of the nodes' ``spec.providerID`` (``aws``, ``gce``, ``azure`` ...).
+    providers: prefixes of the nodes' ``spec.providerID`` (``aws``, ``gce``, ``azure`` ...), ""
+        for a node that has none. Empty: no node is known, offline or because RBAC keeps them.
     nodeAddresses: the nodes' InternalIP and ExternalIP, canonical text.
     notEnforced: why no NetworkPolicy has an effect, for people; "" where it has, or nobody knows.
     """

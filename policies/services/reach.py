@@ -1,8 +1,10 @@
 """Whether the load balancer of a Service can be reached from outside, and what to do about it.
 
 The provider is declared, or told by the class, or by the nodes, and only its own annotations count.
-An unknown provider is taken to make public load balancers. Where nothing at all is known, as
-offline, some provider's annotation must say internal and none may say otherwise.
+Nodes of an unknown provider, or without any, are taken to make public load balancers, and decide
+only where no other node tells a known one. Where no node is known, offline or in a cluster whose
+RBAC keeps them from us, some provider's annotation must say internal and none may say otherwise:
+grant list and watch on nodes, or declare the provider, where that is not enough.
 """
 
 from __future__ import annotations
@@ -94,9 +96,9 @@ def _faults(
             controller = one.controller(annotations)
             if spec.type == LOAD_BALANCER or controller.anyType:
                 yield _judge(says(controller, annotations), annotations)
-    elif not cluster.providers:
+    elif not cluster.providers or spec.type != LOAD_BALANCER:
         yield from _offline(spec, annotations)
-    elif spec.type == LOAD_BALANCER:
+    else:
         fix = "an administrator can declare internal ones (netreeve explain load-balancer)"
         yield Fault("spec.type", _PUBLIC, f"{_PRIVATE_WAY}; {fix}")
 

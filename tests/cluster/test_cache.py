@@ -82,16 +82,16 @@ def test_facts_of_the_nodes(api: CoreV1Api, reader: Path, agent: str) -> None:
     with running(connection, cache.run):
         wait_for(lambda: cache.synced, CATCH_UP, "both lists")
         known = ClusterFacts(
-            frozenset({"aws", "gce"}),
+            frozenset({"aws", "gce", ""}),
             frozenset({"10.0.0.1", "2001:db8::2", "192.0.2.2", "10.0.0.3"}),
         )
         assert cache.facts() == known
         api.delete_node("two")
-        less = ClusterFacts(frozenset({"aws"}), frozenset({"10.0.0.1", "10.0.0.3"}))
+        less = ClusterFacts(frozenset({"aws", ""}), frozenset({"10.0.0.1", "10.0.0.3"}))
         wait_for(lambda: cache.facts() == less, 1, "the end of a node")
         add_node(api, "four", "azure:///subscriptions/4", ("InternalIP", "10.0.0.4"))
         wait_for(lambda: "10.0.0.4" in cache.facts().nodeAddresses, 1, "a new node")
-        assert cache.facts().providers == {"aws", "azure"}
+        assert cache.facts().providers == {"aws", "azure", ""}
 
 
 @pytest.mark.usefixtures("nodes")
@@ -144,7 +144,7 @@ def test_without_the_right_to_nodes(plane: ControlPlane, grant: Grant, agent: st
         assert not cache.namespaces.failure
         wait_for(lambda: len(refusals()) >= 3, CATCH_UP, "it to try again")
         grant("half-readers", "namespaces, nodes")
-        wait_for(lambda: cache.facts().providers == {"aws", "gce"}, CATCH_UP, "the nodes")
+        wait_for(lambda: cache.facts().providers == {"aws", "gce", ""}, CATCH_UP, "the nodes")
         assert not cache.nodes.failure
         assert len(refusals()) < 12
 

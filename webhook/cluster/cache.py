@@ -119,7 +119,7 @@ class ClusterCache:
     def _facts_changed(self, keys: Collection[str]) -> None:
         nodes = self.nodes.items.values()
         self._facts = ClusterFacts(
-            providers=frozenset(node.provider for node in nodes if node.provider),
+            providers=frozenset(node.provider for node in nodes),
             nodeAddresses=frozenset().union(*(node.addresses for node in nodes)),
             notEnforced=next(iter(self.leases.items.values()), ""),
         )
@@ -138,7 +138,7 @@ class ClusterCache:
 def node_facts(node: Node) -> NodeFacts:
     """The prefix of ``spec.providerID`` before ``://``, and InternalIP and ExternalIP.
 
-    Oracle's have no ``://``: the whole text tells the provider then.
+    "" without one, as on bare metal, and for a moment on new nodes of a cloud. Oracle's have no ``://``: the whole text tells the provider then.
     """
     identity = (node.spec and node.spec.providerID) or ""
     addresses = (node.status and node.status.addresses) or ()

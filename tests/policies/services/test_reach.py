@@ -75,8 +75,9 @@ def test_offline_nothing_is_internal_that_some_provider_that_reads_it_makes_publ
 @pytest.mark.parametrize("key", sorted(key for key in MARKED if "oci-network" not in key))
 def test_on_nodes_of_an_unknown_provider_no_annotation_counts(key: str) -> None:
     assert asked({key: MARKED[key]}) is None
-    unknown = ClusterFacts(providers=frozenset({"vsphere"}))
-    assert asked({key: MARKED[key]}, cluster=unknown) is not None
+    for nodes in ({"vsphere"}, {""}):
+        unknown = ClusterFacts(providers=frozenset(nodes))
+        assert asked({key: MARKED[key]}, cluster=unknown) is not None
 
 
 def test_an_annotation_for_another_controller_of_the_same_cloud_is_explained() -> None:
