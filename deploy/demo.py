@@ -178,11 +178,11 @@ def ask(client: httpx.Client, sample: Manifest) -> Answer:
         obj = {**obj, "metadata": {**obj["metadata"], "labels": namespace_labels(obj)}}
     mutated = post(client, "/mutate", review(request, version, obj))
     patch = json.loads(base64.b64decode(mutated["patch"])) if "patch" in mutated else []
-    judged = mutated
-    if mutated["allowed"]:
-        judged = post(client, "/validate", review(request, version, apply(obj, tuple(patch))))
+    # The API server asks no further after a denial; here all reasons are wanted.
+    validated = post(client, "/validate", review(request, version, apply(obj, tuple(patch))))
     name = f"{request.namespace}/{request.name}" if "namespace" in obj["metadata"] else request.name
-    return Answer(sample, name, verdict(judged, patch), reasons(judged), patch)
+    found = list(dict.fromkeys([*reasons(mutated), *reasons(validated)]))
+    return Answer(sample, name, verdict(mutated, validated), found, patch)
 
 
 def review(request: Request, version: str, obj: Any) -> dict[str, Any]:
@@ -218,12 +218,12 @@ def post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any
     return response
 
 
-def verdict(response: dict[str, Any], patch: Sequence[Any]) -> str:
-    if not response["allowed"]:
+def verdict(mutated: dict[str, Any], validated: dict[str, Any]) -> str:
+    if not (mutated["allowed"] and validated["allowed"]):
         return "denied"
-    if response.get("warnings"):
+    if validated.get("warnings"):
         return "warned"
-    return "changed" if patch else "allowed"
+    return "changed" if "patch" in mutated else "allowed"
 
 
 def reasons(response: dict[str, Any]) -> list[str]:

@@ -50,9 +50,12 @@ NODE_PORT = {
 
 
 def webhook_rules(*, mutating: bool) -> list[dict[str, Any]]:
-    """One entry for every rule of the judging or of the mutating policies."""
+    """One entry for every rule that the mutating or the validating pass answers."""
     rules: set[Rule] = {
-        rule for policy in catalogue() if bool(policy.mutate) == mutating for rule in policy.rules
+        rule
+        for policy in catalogue()
+        if (policy.mutate or policy.early if mutating else policy.validate)
+        for rule in policy.rules
     }
     return [
         {
