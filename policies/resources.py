@@ -33,6 +33,7 @@ class Resource:
     decode: bytes of the object -> view; raises msgspec.DecodeError or RecursionError.
     subjects: view -> what each policy is called with, in order (one Service, several pods).
     namespaced: whether its objects live in a namespace.
+    most_bytes: of its JSON; a larger one is not judged, so that nobody else has to wait for it.
     """
 
     group: str
@@ -41,15 +42,16 @@ class Resource:
     decode: Callable[[bytes | msgspec.Raw], Any]
     subjects: Callable[[Any], tuple[Any, ...]]
     namespaced: bool = True
+    most_bytes: int = 1 << 20
 
 
 def _itself(obj: Any) -> tuple[Any, ...]:
     return (obj,)
 
 
-def _plain(group: str, resource: str, view: type[Object], *, namespaced: bool = True) -> Resource:
+def _plain(group: str, resource: str, view: type[Object], **more: Any) -> Resource:
     decode = msgspec.json.Decoder(view).decode
-    return Resource(group, resource, view.__name__, decode, _itself, namespaced)
+    return Resource(group, resource, view.__name__, decode, _itself, **more)
 
 
 _VIEWS: dict[str, type[Object]] = {"cronjobs": CronJob, "podtemplates": PodTemplate}
@@ -73,10 +75,10 @@ def _templated(group: str, resource: str) -> Resource:
 
 BUILT_IN: tuple[Resource, ...] = (
     _plain("", "namespaces", Namespace, namespaced=False),
-    _plain("", "services", Service),
+    _plain("", "services", Service, most_bytes=512 << 10),
     _plain("", "endpoints", Endpoints),
     _plain("discovery.k8s.io", "endpointslices", EndpointSlice),
-    _plain("networking.k8s.io", "networkpolicies", NetworkPolicy),
+    _plain("networking.k8s.io", "networkpolicies", NetworkPolicy, most_bytes=256 << 10),
     Resource("", "pods", "Pod", msgspec.json.Decoder(Pod).decode, pod_views),
     *(_templated(group, resource) for group, resource in TEMPLATE_PATHS),
 )

@@ -23,6 +23,7 @@ from policies.model import (
     Violation,
 )
 from policies.network_policies.views import NetworkPolicy
+from policies.workloads import shows_static_pod
 from webhook.admission.patch import diff
 from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.ratchet import (
@@ -112,9 +113,9 @@ class Gate:
             return ALLOWED
         if lane.early:
             asked = msgspec.structs.replace(request, early=True)
-            verdict = self._verdict(lane, lane.early, asked, review, NO_ANSWERS)
-            if not verdict.allowed:
-                return Verdict(verdict.under(Action.DENY), (), verdict.errors)
+            if not self._verdict(lane, lane.early, asked, review, NO_ANSWERS).allowed:
+                # Nobody will ask further, so everything is said that can be said now.
+                return self._verdict(lane, lane.validating, asked, review, NO_ANSWERS)
         return self._changed(lane, request, review) if lane.mutating else ALLOWED
 
     def _changed(self, lane: Lane, request: Request, review: Review) -> Verdict:
@@ -236,7 +237,9 @@ def _apply(
                 if len(to) == most:
                     to.append(Finding(policy.id, setting.action, _TOO_MANY))
                     return
-                action = _limited(setting.action, violation)
+                action = _limited(setting.action, violation.at_most)
+                if shows_static_pod(subject, request):
+                    action = _limited(action, Action.AUDIT)
                 to.append(Finding(policy.id, action, violation))
     except Exception as error:  # rule 1: a policy that raises has found a violation
         errors.append(error)
@@ -260,8 +263,7 @@ def _mutate(
             policy.mutate(subject, request, setting.params)
 
 
-def _limited(action: Action, violation: Violation) -> Action:
-    limit = violation.at_most
+def _limited(action: Action, limit: Action | None) -> Action:
     return limit if limit and limit.strength < action.strength else action
 
 
@@ -280,7 +282,7 @@ def _malformed(error: Exception) -> Violation:
     return Violation(
         path.rstrip("`").lstrip(".") or "object",
         f"must be readable: {what}" if what else "must not be nested this deep",
-        "correct the value; the API server would refuse it too",
+        "correct it",
         keys=NEVER_OLD,
     )
 

@@ -88,7 +88,10 @@ class Lane:
     compares: bool
 
     def read(self, body: Body | None) -> Any:
-        """The view of an object. Raises one of UNREADABLE, for null as well."""
+        """The view of an object. Raises one of UNREADABLE, for null and what is too large too."""
+        most = self.resource.most_bytes
+        if body is not None and len(body) > most:
+            raise msgspec.ValidationError(f"at most {most >> 10} KiB, got {len(body) >> 10} KiB")
         view = None if body is None else self.resource.decode(body)
         if view is None:
             raise msgspec.ValidationError("Expected `object`, got `null`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -61,4 +62,10 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         key = (finding.policy, finding.violation.field, finding.violation.message)
         if key not in best or finding.action.strength > best[key].action.strength:
             best[key] = finding
-    return tuple(best[key] for key in sorted(best))
+    return tuple(best[key] for key in sorted(best, key=lambda key: (key[0], _natural(key[1]), key)))
+
+
+def _natural(field: str) -> list[tuple[int, str]]:
+    """A path with its list positions as numbers, so that [2] comes before [10]."""
+    parts = re.split(r"\[([0-9]+)\]", field)
+    return [(int(part), "") if at % 2 else (0, part) for at, part in enumerate(parts)]
