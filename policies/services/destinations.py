@@ -1,4 +1,5 @@
-"""Host names that lead where no Service should: literals, the client itself, metadata servers.
+"""Host names that lead where no Service should: literals, the client itself, metadata servers,
+and names inside the cluster.
 
 Pure functions on names. Knows no policy.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from policies.services.addresses import METADATA, parse, special
+from policies.services.addresses import METADATA, parse, parse_strict, special
 
 _METADATA_NAMES = {one.name: one.cloud for one in METADATA.names}
 # RFC 6761, and the names that distributions write into /etc/hosts
@@ -69,3 +70,39 @@ def _metadata(name: str) -> str | None:
 def _address_in_name(name: str) -> str | None:
     found = any(below(name, domain) for domain in _ADDRESS_IN_NAME)
     return "a name that resolves to the IP address written in it" if found else None
+
+
+def pod_address(name: str, domain: str) -> str | None:
+    """The address in a pod's name ``<address>.<namespace>.pod[.<domain>]``, dashes in place of dots
+    or colons, with what it is; None if the normal name is none.
+
+    No pod need have it: CoreDNS answers unseen by default (plugin kubernetes, ``pods insecure``),
+    also below another label.
+    """
+    labels = _within(name, domain).split(".")
+    if labels[-1] != "pod":
+        return None
+    for label in labels[:-2]:
+        address = parse_strict(label.replace("-", ".")) or parse_strict(label.replace("-", ":"))
+        if address:
+            kind = special(address)
+            return f"an IP address ({address}){f', {kind}' if kind else ''}"
+    return None
+
+
+def other_namespace(name: str, namespace: str, domain: str) -> str | None:
+    """What a normal name inside the cluster is that ``namespace`` must not lead to; None if not.
+
+    ``<service>.<namespace>.svc.<domain>`` and ``<address>.<namespace>.pod.<domain>``, and the same
+    without the domain; whatever else is in the domain has no namespace.
+    """
+    labels = _within(name, domain).split(".")
+    if not below(name, domain) and labels[-1] not in ("svc", "pod"):
+        return None
+    if labels[-1] not in ("svc", "pod") or len(labels) < 2:
+        return "a name of the cluster itself"
+    return None if labels[-2] == namespace else f"a name of namespace {labels[-2]}"
+
+
+def _within(name: str, domain: str) -> str:
+    return name.removesuffix(domain).rstrip(".") if below(name, domain) else name

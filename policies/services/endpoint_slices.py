@@ -3,8 +3,8 @@
 Fields: endpoints[*].addresses of EndpointSlices, subsets[*].addresses and notReadyAddresses of
 Endpoints, unless the requester is one of the parameter trustedControllers: labels and owner
 references prove nothing. Not allowed: loopback, link-local, metadata servers, addresses of nodes;
-in slices of FQDNs the same by name. The controllers copy Endpoints into EndpointSlices, so both
-are judged.
+in slices of FQDNs the same by name, and names of other namespaces inside the cluster
+domain. The controllers copy Endpoints into EndpointSlices, so both are judged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ import msgspec
 from policies.model import Action, ClusterFacts, Policy, Request, Rule, Violation
 from policies.objects import Endpoints, EndpointSlice
 from policies.services.addresses import behind, inside, networks, parse_strict, special
-from policies.services.destinations import forbidden, normal
+from policies.services.destinations import (
+    forbidden,
+    normal,
+    other_namespace,
+    pod_address,
+)
 from policies.services.requesters import is_one_of
 
 FQDN = "FQDN"
@@ -28,6 +33,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trustedControllers: users and groups whose endpoints are not judged; the default is what
         Kubernetes itself writes them with.
     nodeCIDRs: networks of nodes, in addition to the addresses that the cluster's nodes tell.
+    clusterDomain: the DNS domain of the cluster, as the kubelet's clusterDomain.
     """
 
     trustedControllers: frozenset[str] = frozenset(
@@ -43,6 +49,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         }
     )
     nodeCIDRs: tuple[str, ...] = ()
+    clusterDomain: str = "cluster.local"
 
     def __post_init__(self) -> None:
         networks(self.nodeCIDRs)
@@ -55,7 +62,10 @@ def validate(
         return
     names = isinstance(endpoints, EndpointSlice) and endpoints.addressType == FQDN
     for field, text in _addresses(endpoints):
-        what = forbidden(normal(text)) if names else _forbidden(text, request.cluster, params)
+        if names:
+            what = _forbidden_name(normal(text), request.namespace, params)
+        else:
+            what = _forbidden(text, request.cluster, params)
         if what:
             fix = "list addresses of pods or of hosts outside; select pods by a Service's selector"
             key = f"to {parse_strict(text) or normal(text)}"
@@ -77,6 +87,11 @@ def _addresses(endpoints: EndpointSlice | Endpoints) -> Iterator[tuple[str, str]
             for position, address in enumerate(addresses or ()):
                 if address.ip:
                     yield f"subsets[{index}].{name}[{position}].ip", address.ip
+
+
+def _forbidden_name(name: str, namespace: str, params: Params) -> str | None:
+    domain = normal(params.clusterDomain)
+    return forbidden(name) or pod_address(name, domain) or other_namespace(name, namespace, domain)
 
 
 def _forbidden(text: str, cluster: ClusterFacts, params: Params) -> str | None:

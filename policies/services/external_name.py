@@ -1,8 +1,8 @@
 """external-name: an ExternalName Service is an alias, and must not point back inside.
 
-Field: spec.externalName of type ExternalName. Not allowed: IP addresses in any notation, localhost,
-metadata servers, and names of other namespaces inside the cluster domain. Allowed: everything else,
-and names of the parameter allowedNames.
+Field: spec.externalName of type ExternalName. Not allowed: IP addresses in any notation, also as
+names of pods, localhost, metadata servers, and names of other namespaces inside the cluster domain.
+Allowed: everything else, and names of the parameter allowedNames.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from policies.model import Action, Policy, Request, Rule, Violation
 from policies.objects import Service
-from policies.services.destinations import below, forbidden, normal
+from policies.services.destinations import below, forbidden, normal, other_namespace, pod_address
 
 EXTERNAL_NAME = "ExternalName"
 
@@ -37,11 +37,11 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     name = normal(spec.externalName)
     if _is_allowed(name, params.allowedNames):
         return
-    keys = (f"to {name}",)
-    if what := forbidden(name):
+    keys, domain = (f"to {name}",), normal(params.clusterDomain)
+    if what := forbidden(name) or pod_address(name, domain):
         fix = "point it at the DNS name of the host; for an address use a Service without selector"
         yield Violation("spec.externalName", f"must not be {what}", fix, keys)
-    elif what := _of_another_namespace(name, request.namespace, normal(params.clusterDomain)):
+    elif what := other_namespace(name, request.namespace, domain):
         fix = "let clients use that Service by its own name, which its NetworkPolicies know"
         yield Violation("spec.externalName", f"must not be {what}", fix, keys)
 
@@ -53,23 +53,6 @@ def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
         else name == normal(one)
         for one in allowed
     )
-
-
-def _of_another_namespace(name: str, namespace: str, domain: str) -> str | None:
-    """``<service>.<namespace>.svc.<domain>``, and the same without the domain.
-
-    Pods have <address>.<namespace>.pod.<domain>; whatever else is in the domain has no namespace.
-    """
-    if below(name, domain):
-        name = name.removesuffix(domain).rstrip(".")
-    elif not below(name, "svc"):
-        return None
-    labels = name.split(".")
-    if labels[-1] not in ("svc", "pod") or len(labels) < 2:
-        return "a name of the cluster itself"
-    if labels[-2] == namespace:
-        return None
-    return f"a name of namespace {labels[-2]}"
 
 
 POLICY = Policy(

@@ -138,7 +138,8 @@ class ClusterCache:
 def node_facts(node: Node) -> NodeFacts:
     """The prefix of ``spec.providerID`` before ``://``, and InternalIP and ExternalIP.
 
-    "" without one, as on bare metal, and for a moment on new nodes of a cloud. Oracle's have no ``://``: the whole text tells the provider then.
+    "" without one, as on bare metal, and for a moment on new nodes of a cloud.
+    Oracle's have no ``://``: the whole text tells the provider then.
     """
     identity = (node.spec and node.spec.providerID) or ""
     addresses = (node.status and node.status.addresses) or ()
