@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from policies.model import UPDATE, WRITES, Rule
+from policies.model import UPDATE, WRITES, Request, Rule
 from policies.objects import (
     Container,
     CronJob,
@@ -83,6 +83,17 @@ class PodView:
     def is_mirror(self) -> bool:
         """The kubelet's picture of a static pod: to change it changes nothing that runs."""
         return "kubernetes.io/config.mirror" in (self.metadata.annotations or {})
+
+
+def shows_static_pod(subject: object, request: Request) -> bool:
+    """Whether a node reports a static pod, which it runs already: a denial hides it, no more.
+
+    The annotation alone proves nothing; only nodes are in the group system:nodes.
+    """
+    if not (isinstance(subject, PodView) and subject.is_pod and subject.is_mirror):
+        return False
+    user = request.user
+    return user.username.startswith("system:node:") and "system:nodes" in user.groups
 
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 Fields: spec.schedulingGates, spec.nodeName of a Pod. In a namespace whose baseline has not been
 observed yet a new pod must wait behind the scheduling gate that baseline-gate gave it, and keep it
 until the controller removes it; a pod that names its node cannot be held back and is denied.
-Mirror pods show what a kubelet runs already and are left alone.
+A node's mirror pods show what it runs already and are left alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from policies.baseline.config import BaselineConfig
 from policies.model import CREATE, UPDATE, Action, Baseline, Policy, Request, Rule, Violation
-from policies.workloads import PodView
+from policies.workloads import PodView, shows_static_pod
 
 GATE = "netreeve.io/baseline"
 RETRY = "create it again in a moment; a Deployment or Job does so by itself"
@@ -48,7 +48,7 @@ def waits(pod: PodView, request: Request, config: BaselineConfig) -> bool:
         request.baseline is Baseline.PENDING
         and config.enabled
         and config.pods != "off"
-        and not pod.is_mirror
+        and not shows_static_pod(pod, request)
     )
 
 
