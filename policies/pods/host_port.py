@@ -3,7 +3,8 @@
 Field: hostPort of every port of init (sidecars are among them) and main containers. Allowed:
 absent, 0, a port of the parameter allowedPorts. Not judged on pods with hostNetwork: there the
 API server itself fills in hostPort (on Pods, since 1.28 no longer in templates), and host-network
-reports the pod.
+reports the pod. Warned of only, on UPDATE: a port that the same pod, with hostNetwork until now,
+declared and had open already.
 """
 
 from __future__ import annotations
@@ -37,13 +38,30 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def validate(pod: PodView, request: Request, params: Params) -> Iterator[Violation]:
     if pod.spec.hostNetwork:
         return
+    were_open = _open_with_host_network(request.old, pod)
     for index, container in enumerate(pod.containers):
         for position, port in enumerate(container.ports or ()):
             if port.hostPort and port.hostPort not in params.allowedPorts:
                 loopback = _is_loopback(port.hostIP)
                 if not (loopback and params.allowLoopback):
                     field = f"{pod.field_of(index)}.ports[{position}].hostPort"
-                    yield _violation(pod, port, field, loopback=loopback)
+                    found = _violation(pod, port, field, loopback=loopback)
+                    was_open = (port.protocol or "TCP", port.hostPort) in were_open
+                    yield msgspec.structs.replace(found, at_most=Action.WARN) if was_open else found
+
+
+def _open_with_host_network(old: object, pod: PodView) -> frozenset[tuple[str, int]]:
+    """Protocol and number of the ports that the pod as it was had open without any hostPort.
+
+    With hostNetwork a containerPort is a port of the node, on every address, and hostPort can
+    only repeat it. The old subject is that of the first pod of its object, hence the key.
+    """
+    if not isinstance(old, PodView) or old.key != pod.key or not old.spec.hostNetwork:
+        return frozenset()
+    ports = (port for container in old.containers for port in container.ports or ())
+    return frozenset(
+        (one.protocol or "TCP", one.hostPort or one.containerPort or 0) for one in ports
+    )
 
 
 def _violation(pod: PodView, port: ContainerPort, field: str, *, loopback: bool) -> Violation:
@@ -94,5 +112,6 @@ POLICY = Policy(
     standard=Action.DENY,
     strict=Action.DENY,
     params=Params,
+    compares=True,
     validate=validate,
 )

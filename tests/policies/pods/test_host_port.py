@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from policies.model import Action
+from policies.model import UPDATE, Action
+from policies.pods import host_port
 from policies.pods.host_port import POLICY, Params
-from tests.policies.pods.given import denying, fields, found, pod, update
+from policies.workloads import PodView
+from tests.policies.pods.given import denying, fields, found, pod, request, update, view
 
 
 def port(number: int, **more: Any) -> dict[str, Any]:
@@ -65,6 +67,18 @@ def test_another_address_or_protocol_is_another_opening(
 ) -> None:
     old, new = (pod({"ports": [port(80, **more)]}) for more in (before, after))
     assert update(denying(POLICY), old, new).allowed is not denied
+
+
+def test_the_node_network_of_one_pod_opens_nothing_for_another_of_the_same_object() -> None:
+    old = view(pod({"ports": [port(80)]}, hostNetwork=True))
+    new = view(pod({"ports": [port(80)]}))
+    other = PodView("spec.other.spec", None, new.spec)
+    asked = msgspec.structs.replace(request(UPDATE), old=old)
+    limits = [
+        [one.at_most for one in host_port.validate(subject, asked, Params())]
+        for subject in (new, other)
+    ]
+    assert limits == [[Action.WARN], [None]]
 
 
 @pytest.mark.parametrize(
