@@ -56,12 +56,14 @@ def _asks_the_cluster(spec: PodSpec) -> bool:
 def _is_windows(spec: PodSpec) -> bool:
     if spec.os is not None and spec.os.name == "windows":
         return True
-    return (spec.nodeSelector or {}).get("kubernetes.io/os") == "windows"
+    selector = spec.nodeSelector or {}
+    return any(selector.get(f"{prefix}kubernetes.io/os") == "windows" for prefix in ("", "beta."))
 
 
 def _has_ndots(spec: PodSpec) -> bool:
+    """As an option with a value, or all in the name: the kubelet writes what it gets."""
     options = (spec.dnsConfig and spec.dnsConfig.options) or ()
-    return any(option.name == "ndots" for option in options)
+    return any((option.name or "").partition(":")[0] == "ndots" for option in options)
 
 
 POLICY = Policy(
