@@ -147,6 +147,24 @@ def test_the_configuration_is_taken_up_while_running(tmp_path: Path) -> None:
         client.close()
 
 
+def test_every_error_of_a_broken_configuration_is_told_while_running(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG.format("standard"))
+    with serving(tmp_path, "--standalone", "--config", str(config), "--drain", "0") as served:
+        probe = served.probe()
+        failing = b"netreeve_config_failing %d.0"
+        assert failing % 0 in probe.ask("/metrics").body
+        wrong = [f"policy-number-{at}" for at in range(20)]
+        policies = ", ".join(f"{name}: {{action: Deny}}" for name in wrong)
+        config.write_text(CONFIG.format(f"standard, policies: {{{policies}}}"))
+        wait_for(lambda: failing % 1 in probe.ask("/metrics").body, TIMEOUT, "the metric")
+        wait_for(lambda: wrong[-1] in served.errors.read_text(), TIMEOUT, "the log")
+        assert all(f"policies.{name}" in served.errors.read_text() for name in wrong)
+        config.write_text(CONFIG.format("audit"))
+        wait_for(lambda: failing % 0 in probe.ask("/metrics").body, TIMEOUT, "its correction")
+        probe.close()
+
+
 def test_spans_go_to_the_collector_that_the_environment_names(tmp_path: Path) -> None:
     certs = tmp_path / "certs"
     arguments = ("--standalone", "--cert-dir", str(certs), "--drain", "0")

@@ -133,6 +133,12 @@ async def _serve(
         beside = [pulse.run(), parts.certificates.watch(), settle(lambda: not readiness.missing())]
         if parts.file:
             watch = ConfigWatch(parts.file, webhook, telemetry, cluster=cluster, now=_now)
+            parts.metrics.gauge(
+                "netreeve.config.failing",
+                "",
+                "1 while the file cannot be used and an older content is in force",
+                lambda: float(watch.failing),
+            )
             beside.append(watch.watch())
         if cluster and access:
             _observe_cluster(parts.metrics, cluster, access)

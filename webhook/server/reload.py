@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from webhook.admission.gate import Cluster, Gate
 from webhook.admission.plan import Ruleset, lanes
+from webhook.config import ConfigError
 from webhook.config.reload import ConfigFile
 from webhook.server.app import Webhook
 from webhook.telemetry.recorder import Recorder
@@ -53,11 +54,23 @@ class ConfigWatch:
             _logger.info("the configuration %s has changed and is in force", self._file.path)
         elif error is not None and error is not self._told:
             self._recorder.config_loaded(ok=False, at=self._now())
-            _logger.error("the configuration in force is kept: %s", error)
+            for line in _lines(error):  # a log line of its own each, because those are cut
+                _logger.error("the configuration in force is kept: %s", line)
         self._told = error
+
+    @property
+    def failing(self) -> bool:
+        """The file cannot be used at present, and an older content is in force."""
+        return self._file.error is not None
 
     async def watch(self, seconds: float = POLL_SECONDS) -> NoReturn:
         """Poll for ever."""
         while True:
             await asyncio.sleep(seconds)
             self.poll()
+
+
+def _lines(error: ConfigError | OSError) -> list[str]:
+    if isinstance(error, OSError):
+        return [f"{error.filename}: {error.strerror}"]
+    return str(error).splitlines()
