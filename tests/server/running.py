@@ -23,7 +23,7 @@ from tests.controlplane.wait import wait_for
 from webhook.admission.gate import Cluster
 from webhook.admission.plan import Ruleset
 from webhook.config import GateConfig, ruleset
-from webhook.server.app import Webhook
+from webhook.server.app import Access, Webhook
 from webhook.server.health import Readiness, health
 from webhook.server.limits import Limits
 from webhook.server.listen import Address, bind, bound, parse
@@ -94,6 +94,7 @@ def running(
     rules: Ruleset = STANDARD,
     cluster: Cluster | None = None,
     limits: Limits | None = None,
+    access: Access | None = None,
     drain: float = 0.0,
 ) -> Iterator[Running]:
     """Serve until the block ends."""
@@ -109,6 +110,7 @@ def running(
         webhook = Webhook(
             make_gate(rules, cluster, telemetry),
             telemetry,
+            access=access,
             limits=limits,
             under_way=under_way,
         )

@@ -181,7 +181,7 @@ def test_another_path_is_not_found(client: Client, path: str) -> None:
     answer = client.ask(path, review())
     assert answer.status == 404
     assert b"/validate and /mutate" in answer.body
-    assert answer.headers.keys() == {"content-type", "content-length"}
+    assert answer.headers.keys() == {"content-type", "content-length", "connection"}
 
 
 @pytest.mark.parametrize("length", [8 * MIB, 10**18])
@@ -300,9 +300,10 @@ def test_an_absolute_url_is_the_same_path(server: Running) -> None:
         assert read_answer(connection).review["allowed"] is True
 
 
-def test_after_a_refusal_the_connection_still_serves(server: Running) -> None:
+def test_after_a_refusal_the_connection_ends(server: Running) -> None:
     good, bad = review(), b"{"
     with connected(server.reviews, server.ca) as connection:
-        for body, status in ((bad, 400), (good, 200), (bad, 400), (good, 200)):
+        for body, status in ((good, 200), (good, 200), (bad, 400)):
             connection.sendall(head(len(body)) + body)
             assert read_answer(connection).status == status
+        assert is_closed(connection)

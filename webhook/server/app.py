@@ -8,6 +8,7 @@ right of the requester would lift waits, no longer than an `Access` does.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sized
 from typing import Any, Protocol
@@ -16,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from policies.model import Right, User
 from webhook.admission import review
-from webhook.admission.gate import Answers, Gate, Review
+from webhook.admission.gate import Gate, Review
+from webhook.admission.ratchet import Answers
 from webhook.admission.verdict import Verdict
 from webhook.server.limits import Limits
 from webhook.telemetry.recorder import Recorder
@@ -44,6 +46,26 @@ class RefusedError(Exception):
 
 class _GoneError(Exception):
     """The peer has closed the connection."""
+
+
+class _Incoming:
+    """The body of a request, piece by piece."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._more = True
+
+    def more(self) -> bool:
+        """Whether there is more to come."""
+        return self._more
+
+    async def next(self) -> bytes:
+        """Raises _GoneError. Must not be called once there is no more: it would wait for ever."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise _GoneError
+        self._more = message["more_body"]
+        return bytes(message["body"])
 
 
 class Access(Protocol):
@@ -84,17 +106,18 @@ class Webhook:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        incoming = _Incoming(receive)
         try:
             headers = self._checked(scope)
-            body = await self._body(receive)
+            body = await self._body(incoming)
             answer = await self._answer(scope["path"], body, headers, started)
         except RefusedError as refused:
-            await self._refuse(refused, receive, send)
+            await self._refuse(refused, incoming, send)
         except _GoneError:
             return
         except Exception as error:
             self._recorder.failed(error, "")
-            await self._refuse(_bad("internal", "the review could not be read"), receive, send)
+            await self._refuse(_bad("internal", "the review could not be read"), incoming, send)
         else:
             await send(self._start(200, b"application/json", answer))
             await send({"type": "http.response.body", "body": answer})
@@ -116,23 +139,23 @@ class Webhook:
             raise self._too_large()
         return headers
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, incoming: _Incoming) -> bytes:
         """The whole body. Most come in one piece; what the others take together is bounded."""
-        message = await _next(receive)
-        if not message["more_body"]:
-            return bytes(message["body"])
+        piece = await incoming.next()
+        if not incoming.more():
+            return piece
         body = bytearray()
         try:
             while True:
-                body += message["body"]
-                self._buffered += len(message["body"])
+                body += piece
+                self._buffered += len(piece)
                 if len(body) > self._limits.body_bytes:
                     raise self._too_large()
                 if self._buffered > self._limits.buffered_bytes:
                     raise _overloaded()
-                if not message["more_body"]:
+                if not incoming.more():
                     return bytes(body)
-                message = await _next(receive)
+                piece = await incoming.next()
         finally:
             self._buffered -= len(body)
 
@@ -175,27 +198,26 @@ class Webhook:
         self._recorder.refused("review", str(error), error.uid)
         return review.encode_refusal(error)
 
-    async def _refuse(self, refused: RefusedError, receive: Receive, send: Send) -> None:
+    async def _refuse(self, refused: RefusedError, incoming: _Incoming, send: Send) -> None:
+        """Answer, then close: a connection that stays open has asked for a review and got one."""
         if refused.error == _OVERLOAD:
             self._recorder.shed()
         else:
             self._recorder.refused(refused.error, str(refused))
         body = f"netreeve: {refused}\n".encode()
-        await send(self._start(refused.status, b"text/plain; charset=utf-8", body, refused.headers))
-        if _CLOSE in refused.headers:
-            # Closed while it sends, a peer would see a broken connection and no reason.
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-            await self._discard(receive)
-            body = b""
-        await send({"type": "http.response.body", "body": body})
+        headers = (*refused.headers, _CLOSE)
+        await send(self._start(refused.status, b"text/plain; charset=utf-8", body, headers))
+        # Closed while it sends, a peer would see a broken connection and no reason.
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await self._discard(incoming)
+        await send({"type": "http.response.body", "body": b""})
 
-    async def _discard(self, receive: Receive) -> None:
+    async def _discard(self, incoming: _Incoming) -> None:
         """Read on for a while; the deadline of the connection ends it too."""
-        most, more = 4 * self._limits.body_bytes, True
-        while most > 0 and more:
-            message = await receive()  # at its end, or when the peer is gone: without more_body
-            most -= len(message.get("body", b""))
-            more = message.get("more_body", False)
+        most = 4 * self._limits.body_bytes
+        with contextlib.suppress(_GoneError):
+            while most > 0 and incoming.more():
+                most -= len(await incoming.next())
 
     def _start(
         self, status: int, kind: bytes, body: bytes, more: tuple[tuple[bytes, bytes], ...] = ()
@@ -207,7 +229,7 @@ class Webhook:
 
     def _too_large(self) -> RefusedError:
         most = self._limits.body_bytes
-        return RefusedError(413, "too-large", f"a review must not exceed {most} bytes", _CLOSE)
+        return RefusedError(413, "too-large", f"a review must not exceed {most} bytes")
 
 
 def _is_json(content_type: bytes) -> bool:
@@ -215,13 +237,6 @@ def _is_json(content_type: bytes) -> bool:
         content_type == b"application/json"
         or content_type.partition(b";")[0].strip().lower() == b"application/json"
     )
-
-
-async def _next(receive: Receive) -> Mapping[str, Any]:
-    message = await receive()
-    if message["type"] != "http.request":
-        raise _GoneError
-    return message
 
 
 def _bad(error: str, detail: str) -> RefusedError:
@@ -232,4 +247,4 @@ def _overloaded() -> RefusedError:
     """With Retry-After the API server asks again instead of failing its user (measured on 1.36);
     on a new connection, which probably leads to another replica."""
     detail = "too many reviews are under way; ask again"
-    return RefusedError(503, _OVERLOAD, detail, (b"retry-after", b"1"), _CLOSE)
+    return RefusedError(503, _OVERLOAD, detail, (b"retry-after", b"1"))

@@ -8,7 +8,9 @@ application; a complete request goes the way of the base class.
 from __future__ import annotations
 
 import asyncio
+from enum import IntEnum
 from http import HTTPStatus
+from itertools import chain
 from typing import NoReturn
 
 from uvicorn import Config
@@ -19,27 +21,48 @@ from webhook.server.limits import Limits
 from webhook.telemetry.recorder import Recorder
 
 
+class Rank(IntEnum):
+    """How much is lost with a connection: those of the lowest rank make room for new ones."""
+
+    UNPROVEN = 0  # it has got no answer that keeps it open
+    IDLE = 1
+    RECEIVING = 2  # a part of the next request has come
+
+
 class Guard:
     """What the connections of one listener share.
 
-    silent: those that never completed a request, oldest first. They make room for new ones, so
-        that a peer which only opens connections cannot keep others out.
+    waiting: by rank, and in each of them longest first, the connections that wait for their peer.
+        A new one displaces the first of them, so that no peer can keep others out by holding
+        connections open. While a request is being answered its connection is not among them.
+
+    There is no share for each address: behind a proxy such as konnectivity, all API servers of a
+    cluster have the same one.
     """
 
     def __init__(self, limits: Limits, recorder: Recorder) -> None:
         self.limits = limits
         self.recorder = recorder
-        self.silent: dict[GuardedProtocol, None] = {}
+        self.waiting: tuple[dict[GuardedProtocol, None], ...] = tuple({} for _ in Rank)
         self.displaced = 0
 
+    def put(self, connection: GuardedProtocol, rank: Rank | None) -> None:
+        """Count a connection among those of a rank, as the latest; None: among none."""
+        if rank is not None and connection in self.waiting[rank]:
+            return
+        for one in self.waiting:
+            one.pop(connection, None)
+        if rank is not None:
+            self.waiting[rank][connection] = None
+
     def make_room(self) -> bool:
-        """Drop the oldest silent connection; False when there is none."""
+        """Drop the connection that matters least; False when all are being answered."""
         self.displaced += 1
-        oldest = next(iter(self.silent), None)
-        if oldest is None:
+        least = next(chain.from_iterable(self.waiting), None)
+        if least is None:
             return False
-        del self.silent[oldest]
-        oldest.transport.abort()
+        self.put(least, None)
+        least.transport.abort()
         return True
 
 
@@ -57,6 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._complete = True  # nothing has come of the next request
         self._refused = False
+        self._proven = False  # an answer has kept the connection open, as no refusal does
         self._head = 0  # bytes of the head in earlier chunks
         self._chunk = 0  # bytes of the chunk that is being read
         self._deadline: asyncio.TimerHandle | None = None
@@ -67,13 +91,13 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.connections) > self._limits.connections and not self._guard.make_room():
             transport.abort()
             return
-        self._guard.silent[self] = None
+        self._guard.put(self, Rank.UNPROVEN)
         self.timeout_keep_alive_task = self.loop.call_later(
             self._limits.idle, self.timeout_keep_alive_handler
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._guard.silent.pop(self, None)
+        self._guard.put(self, None)
         self._set_deadline(None)
         self._set_unread(None)
         super().connection_lost(exc)
@@ -98,6 +122,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head, self._complete, self._head = True, False, 0
+        self._guard.put(self, self._rank())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Not by way of the base class: this is called ten times a request.
@@ -121,8 +146,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._complete = True
-        self._guard.silent.pop(self, None)
+        self._guard.put(self, self._rank())
         self._set_deadline(None)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        closing = self.transport.is_closing()  # which takes as long as the peer pleases
+        self._proven = not closing
+        self._guard.put(self, Rank.UNPROVEN if closing else self._rank())
 
     def send_400_response(self, msg: str) -> None:
         """What the base class calls when the parser raised."""
@@ -135,6 +166,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._set_unread(None)
+
+    def _rank(self) -> Rank | None:
+        """None while a request that has come whole is not answered."""
+        cycle = self.cycle
+        answered = cycle is None or cycle.response_complete
+        if not answered and (self.pipeline or not cycle.more_body):
+            return None
+        if not self._proven:
+            return Rank.UNPROVEN
+        return Rank.IDLE if self._complete else Rank.RECEIVING
 
     def _head_too_large(self) -> bool:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
