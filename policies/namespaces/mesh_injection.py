@@ -1,7 +1,8 @@
 """mesh-injection: new namespaces join the configured mesh, by exactly the key that it reads.
 
 Fields: metadata.labels or metadata.annotations of a Namespace; for Consul, which reads nothing of
-the namespace, metadata.annotations of a Pod. A key that its owner has set is never contradicted.
+the namespace, metadata.annotations of a Pod. A key that its owner has set is never contradicted,
+except where a pod's namespace has it as an annotation: of namespaces only the labels are known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from policies.model import CREATE, Action, Policy, Request, Rule
-from policies.namespaces.meshes import KEYS, MESHES, Kind, is_off_limits, mentions_a_mesh
+from policies.namespaces.meshes import (
+    KEYS,
+    MESHES,
+    Kind,
+    hints_at_another,
+    is_off_limits,
+    mentions_a_mesh,
+)
 from policies.objects import Namespace, ObjectMeta
 from policies.selectors import LabelSelector
 from policies.workloads import PodView
@@ -47,21 +55,26 @@ def mutate(subject: Namespace | PodView, request: Request, params: Params) -> No
         return
     kind = MESHES.kinds[params.kind]
     if isinstance(subject, Namespace):
-        if kind.target == "namespace" and _namespace_joins(subject.metadata, params):
+        if kind.target == "namespace" and _namespace_joins(subject.metadata, kind, params):
             _switch_on(subject.metadata, kind, params)
-    elif kind.target == "pod" and _pod_joins(subject, request, params):
+    elif kind.target == "pod" and _pod_joins(subject, request, kind, params):
         _switch_on(subject.metadata, kind, params)
 
 
-def _namespace_joins(meta: ObjectMeta, params: Params) -> bool:
+def _namespace_joins(meta: ObjectMeta, kind: Kind, params: Params) -> bool:
     # With generateName only the beginning of the name is known; that decides on reserved prefixes.
     name = meta.name or meta.generateName or ""
-    return not mentions_a_mesh(meta.labels, meta.annotations) and _selected(
+    return not _is_decided(kind, meta.labels, meta.annotations) and _selected(
         name, meta.labels or {}, params
     )
 
 
-def _pod_joins(pod: PodView, request: Request, params: Params) -> bool:
+def _is_decided(kind: Kind, *maps: Mapping[str, str] | None) -> bool:
+    """Whether the owner has chosen: by a key of any mesh, or by one that another mesh needs."""
+    return mentions_a_mesh(*maps) or hints_at_another(KEYS[kind.key].mode, *maps)
+
+
+def _pod_joins(pod: PodView, request: Request, kind: Kind, params: Params) -> bool:
     labels = request.namespaceLabels
     if labels is None and params.namespaceSelector:
         return False  # not known to be selected
@@ -70,7 +83,7 @@ def _pod_joins(pod: PodView, request: Request, params: Params) -> bool:
         and not _runs_to_completion(pod)
         and not pod.is_mirror
         and not any(one.name in MESHES.never.proxies for one in pod.containers)
-        and not mentions_a_mesh(pod.metadata.labels, pod.metadata.annotations, labels)
+        and not _is_decided(kind, pod.metadata.labels, pod.metadata.annotations, labels)
         and _selected(request.namespace, labels or {}, params)
     )
 
@@ -105,7 +118,9 @@ POLICY = Policy(
         "Every mesh reads another key (Istio and Kuma labels, Linkerd an annotation, Consul an "
         "annotation of the pod), and a wrong one is ignored without a word. A key that was set "
         "by hand, for this mesh or another, is left as it is, and so are the namespaces of the "
-        "system, of meshes and of CNI plugins."
+        "system, of meshes and of CNI plugins. Consul is injected pod by pod, by the labels of the "
+        "namespace and not by its annotations: keep namespaces with linkerd.io/inject out of it "
+        "with excludedNamespaces or namespaceSelector."
     ),
     fix=(
         "Set the mesh's own key on the namespace to keep it out, such as istio-injection=disabled; "

@@ -72,6 +72,7 @@ class Meshes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     kinds: dict[str, Kind]
     keys: tuple[Key, ...]
+    hints: dict[str, str]
     never: Never
 
 
@@ -100,6 +101,14 @@ def mentions_a_mesh(*maps: Mapping[str, str] | None) -> bool:
     A key in a place where no mesh reads it counts: it still says what its owner wants.
     """
     return not all(_NAMES.isdisjoint(one or ()) for one in maps)
+
+
+def hints_at_another(mode: str, *maps: Mapping[str, str] | None) -> bool:
+    """Whether labels or annotations hold a key that only makes sense in another data plane."""
+    return any(
+        other != mode and any(name in (one or ()) for one in maps)
+        for name, other in MESHES.hints.items()
+    )
 
 
 def settings(meta: ObjectMeta, scope: Scope) -> Iterator[Setting]:

@@ -62,6 +62,11 @@ def test_a_mesh_is_mentioned_by_any_key_in_any_map() -> None:
     assert not mentions_a_mesh({"app": "web"}, None, {})
 
 
+def test_a_hint_belongs_to_a_data_plane_of_the_table_and_is_no_key() -> None:
+    assert set(MESHES.hints.values()) <= {key.mode for key in MESHES.keys}
+    assert KEYS.keys().isdisjoint(MESHES.hints)
+
+
 @pytest.mark.parametrize(
     "name",
     ["kube-system", "kube-flannel", "openshift-dns", "linkerd", "cilium", "netreeve", "multus"],
