@@ -61,6 +61,9 @@ class Controller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     markers: tuple[Marker, ...] = ()
     default: Literal["public", "internal"] = "public"
     overrides: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    keeps: bool = False
+    addresses: tuple[str, ...] = ()
     sourceRanges: bool = False
     rangeAnnotations: tuple[str, ...] = ()
     voids: tuple[str, ...] = ()
@@ -123,6 +126,10 @@ _CONTROLLERS = tuple(one for provider in PROVIDERS.values() for one in provider.
 _OF_ANY_TYPE = tuple(one for one in _CONTROLLERS if one.anyType)
 RANGE_ANNOTATIONS = tuple(sorted({key for one in _CONTROLLERS for key in one.rangeAnnotations}))
 """Annotations with CIDRs that some controller reads where the field for them is empty."""
+WRITTEN = frozenset({key for one in _CONTROLLERS for key in one.writes})
+"""Annotations that controllers write: they choose something only on a new load balancer."""
+ADDRESSES = tuple(sorted({key for one in _CONTROLLERS for key in one.addresses}))
+"""Annotations with addresses that some controller makes the load balancer answer for."""
 VOIDS = tuple(sorted({key for one in _CONTROLLERS for key in one.voids}))
 """Annotations that make some controller let in more than the source ranges."""
 

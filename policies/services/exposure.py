@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from policies.objects import Service, ServicePort, ServiceSpec, ServiceStatus
-from policies.services.balancers import LOAD_BALANCER, RANGE_ANNOTATIONS, is_load_balanced
+from policies.services.balancers import (
+    ADDRESSES,
+    LOAD_BALANCER,
+    RANGE_ANNOTATIONS,
+    is_load_balanced,
+)
 
 LOCAL = "Local"
 NODE_PORT = "NodePort"
@@ -53,7 +58,7 @@ def openings(service: Service) -> tuple[Opening, ...]:
         annotations = (service.metadata and service.metadata.annotations) or {}
         found += _node_ports(spec)
         found += _health_check(spec)
-        found += _external_ips(spec)
+        found += external_ips(spec, annotations)
         if is_load_balanced(spec, annotations):
             found += _load_balancer(spec, annotations)
     if service.status is not None:
@@ -91,9 +96,13 @@ def _health_check(spec: ServiceSpec) -> Iterator[Opening]:
         )
 
 
-def _external_ips(spec: ServiceSpec) -> Iterator[Opening]:
+def external_ips(spec: ServiceSpec, annotations: dict[str, str]) -> Iterator[Opening]:
+    """Addresses that nodes take in traffic for: of the field, and of annotations of some clouds."""
     for index, address in enumerate(spec.externalIPs or ()):
         yield Opening(Kind.EXTERNAL_IP, f"spec.externalIPs[{index}]", value=address)
+    for key in ADDRESSES if spec.type == LOAD_BALANCER else ():
+        for address in filter(None, map(str.strip, annotations.get(key, "").split(","))):
+            yield Opening(Kind.EXTERNAL_IP, f"metadata.annotations[{key}]", value=address)
 
 
 def _load_balancer(spec: ServiceSpec, annotations: dict[str, str]) -> Iterator[Opening]:

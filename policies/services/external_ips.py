@@ -1,6 +1,7 @@
 """external-ips: nodes take in traffic for an external IP, whoever the address belongs to.
 
-Fields: spec.externalIPs, allowed inside the parameter allowedCIDRs; and in requests to
+Fields: spec.externalIPs, and annotations by which a load balancer of some clouds gets addresses of
+one's choice, allowed inside the parameter allowedCIDRs; and in requests to
 services/status the addresses in status.loadBalancer.ingress, allowed to the users and groups of
 statusControllers.
 """
@@ -15,7 +16,7 @@ from policies.model import UPDATE, Action, Policy, Request, Rule, Violation
 from policies.objects import Service
 from policies.services.addresses import inside, networks, parse_strict
 from policies.services.balancers import TABLE
-from policies.services.exposure import Kind, Opening, openings
+from policies.services.exposure import Kind, Opening, external_ips, openings
 from policies.services.requesters import is_one_of
 
 STATUS = "status"
@@ -41,17 +42,17 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     if request.subresource == STATUS:
         if not is_one_of(request.user, params.statusControllers):
             yield from _status(service, request)
-    elif service.spec and service.spec.externalIPs:
-        yield from _external_ips(service, params)
+    elif service.spec:
+        annotations = (service.metadata and service.metadata.annotations) or {}
+        yield from _external_ips(list(external_ips(service.spec, annotations)), params)
 
 
-def _external_ips(service: Service, params: Params) -> Iterator[Violation]:
+def _external_ips(found: list[Opening], params: Params) -> Iterator[Violation]:
     allowed = networks(params.allowedCIDRs)
-    for opening in openings(service):
-        if opening.kind is Kind.EXTERNAL_IP:
-            address = parse_strict(opening.value)
-            if address is None or not inside(address, allowed):
-                yield _violation(opening, params)
+    for opening in found:
+        address = parse_strict(opening.value)
+        if address is None or not inside(address, allowed):
+            yield _violation(opening, params)
 
 
 def _violation(opening: Opening, params: Params) -> Violation:

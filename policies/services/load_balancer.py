@@ -14,7 +14,7 @@ from policies.objects import Service, ServicePort
 from policies.services import reach
 from policies.services.balancers import PROVIDERS, is_load_balanced
 from policies.services.exposure import Kind, openings
-from policies.services.ports import describe, is_sensitive
+from policies.services.ports import describe, is_sensitive, known_behind
 
 
 class Params(reach.Declared, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +41,8 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     if not is_load_balanced(spec, annotations):
         return
     found = openings(service)
-    fault = reach.fault(spec, annotations, found, request.cluster, params)
+    old = request.old if isinstance(request.old, Service) else None
+    fault = reach.fault(spec, annotations, found, request.cluster, params, old=old)
     if fault is None:
         return
     may_be_public = spec.loadBalancerClass in params.allowedClasses
@@ -53,13 +54,20 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
                 fault.field,
                 f"{fault.must} ({describe(opening.port)} would be reachable from outside)",
                 fault.fix,
-                keys=(_key(opening.port),),
+                keys=(*_keys(opening.port), *sorted(fault.opens)),
             )
 
 
-def _key(port: ServicePort | None) -> str:
-    """A load balancer that was public before is so anew for every port it gets."""
-    return f"{port.port}/{port.protocol or 'TCP'}" if port else "every port"
+def _keys(port: ServicePort | None) -> tuple[str, ...]:
+    """A load balancer that was public before is so anew for every port it gets.
+
+    It also is for every datastore that a port leads to, and, by what the fault opens, for everyone
+    that it lets in: a narrow fault excuses no wide one.
+    """
+    if port is None:
+        return ("every port",)
+    name, known = f"{port.port}/{port.protocol or 'TCP'}", known_behind(port)
+    return (name, f"{name} to {known}") if known else (name,)
 
 
 def _markers() -> str:
@@ -94,5 +102,6 @@ POLICY = Policy(
     standard=Action.DENY,
     strict=Action.DENY,
     params=Params,
+    compares=True,
     validate=validate,
 )

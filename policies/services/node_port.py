@@ -18,7 +18,7 @@ import msgspec
 from policies.model import Action, Policy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services.exposure import NODE_PORT, Kind, Opening, openings
-from policies.services.ports import describe
+from policies.services.ports import describe, known_behind
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,25 +72,27 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         if limit is not Action.OFF:
             field, message, fix = _text(opening, kind, chosen, params)
             # Between types the number is the same; that is for the validating pass to judge.
-            key = _key(opening, "" if request.early else kind)
-            yield Violation(field, message, fix, (key,), limit)
+            keys = _keys(opening, "" if request.early else kind)
+            yield Violation(field, message, fix, keys, limit)
 
 
 def _is_in(number: int | None, allowed: tuple[range, ...]) -> bool:
     return number is not None and any(number in ports for ports in allowed)
 
 
-def _key(opening: Opening, kind: str) -> str:
-    """An opening is the same while its number is, whichever Service port is behind it.
+def _keys(opening: Opening, kind: str) -> tuple[str, ...]:
+    """An opening is the same while its number is, whichever Service port is behind it, unless that
+    is a datastore's or administration's.
 
     That of a NodePort Service is another than that of a load balancer, whose ports may be more
     tolerated, so that neither type becomes the other unnoticed.
     """
     if opening.kind is Kind.HEALTH_CHECK_PORT:
-        return f"health check {opening.number}"
+        return (f"health check {opening.number}",)
     port = opening.port or ServicePort()
     number = opening.number or f"for port {port.port}"
-    return f"{kind} {number}/{port.protocol or 'TCP'}"
+    name, known = f"{kind} {number}/{port.protocol or 'TCP'}", known_behind(port)
+    return (name, f"{name} to {known}") if known else (name,)
 
 
 def _text(opening: Opening, kind: str, chosen: bool, params: Params) -> tuple[str, str, str]:

@@ -32,7 +32,15 @@ def is_sensitive(port: ServicePort | None) -> bool:
 
     None stands for every port.
     """
-    return port is None or port.port in KNOWN or _numeric(port.targetPort) in KNOWN
+    return port is None or known_behind(port) != 0
+
+
+def known_behind(port: ServicePort) -> int:
+    """The number by which a port is known to be a datastore's or administration's; 0 if not."""
+    target = _numeric(port.targetPort)
+    if target in KNOWN:
+        return target
+    return port.port if port.port in KNOWN else 0
 
 
 def describe(port: ServicePort | None) -> str:

@@ -15,21 +15,23 @@ from typing import NamedTuple
 import msgspec
 
 from policies.model import ClusterFacts
-from policies.objects import ServiceSpec
+from policies.objects import Service, ServiceSpec
 from policies.services.balancers import (
     LOAD_BALANCER,
     PROVIDERS,
     VOIDS,
+    WRITTEN,
     Controller,
     Said,
     anywhere,
     detect,
+    is_load_balanced,
     of_class,
     said_internal,
     says,
 )
 from policies.services.exposure import Kind, Opening
-from policies.services.source_ranges import families, gap
+from policies.services.source_ranges import UNCLEAR, everything, families, gap, left_open
 
 
 class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,12 +51,14 @@ class Fault(NamedTuple):
     """Why a load balancer is public: the field that decides, what must hold, what to do next.
 
     controller: who makes it, None where that is not known.
+    opens: who gets in, in the words of source_ranges.left_open, to be compared with who did before.
     """
 
     field: str
     must: str
     fix: str
     controller: Controller | None = None
+    opens: frozenset[str] = frozenset()
 
 
 _PRIVATE_WAY = "use ClusterIP behind an Ingress or Gateway"
@@ -67,21 +71,47 @@ def fault(
     found: Sequence[Opening],
     cluster: ClusterFacts,
     declared: Declared,
+    *,
+    old: Service | None = None,
 ) -> Fault | None:
-    """Why the world can reach the load balancer; None if it cannot. ``found``: all openings."""
+    """Why the world can reach the load balancer; None if it cannot.
+
+    found: all openings. old: the Service before an update. Of several faults the first is told,
+    with all that they open.
+    """
     if spec.loadBalancerClass in declared.internalClasses or any(
         annotations.get(key) in values for key, values in declared.internalAnnotations.items()
     ):
         return None
-    for one in _faults(spec, annotations, cluster, declared):
-        remaining = one and _behind_source_ranges(one, spec, annotations, found)
-        if remaining:
-            return remaining
-    return None
+    if not _is_new(found, old):
+        annotations = {key: value for key, value in annotations.items() if key not in WRITTEN}
+    remaining = [
+        left
+        for one in _faults(spec, annotations, cluster, declared, old)
+        if one and (left := _behind_source_ranges(one, spec, annotations, found))
+    ]
+    if not remaining:
+        return None
+    return remaining[0]._replace(opens=frozenset().union(*(one.opens for one in remaining)))
+
+
+def _is_new(found: Sequence[Opening], old: Service | None) -> bool:
+    """Whether no controller has had the chance yet to write anything on this load balancer."""
+    if any(one.field.startswith("status.") for one in found):
+        return False
+    return old is None or old.spec is None or not is_load_balanced(old.spec, _annotations(old))
+
+
+def _annotations(service: Service) -> Mapping[str, str]:
+    return (service.metadata and service.metadata.annotations) or {}
 
 
 def _faults(
-    spec: ServiceSpec, annotations: Mapping[str, str], cluster: ClusterFacts, declared: Declared
+    spec: ServiceSpec,
+    annotations: Mapping[str, str],
+    cluster: ClusterFacts,
+    declared: Declared,
+    old: Service | None,
 ) -> Iterator[Fault | None]:
     """One for everyone who may make the load balancer."""
     provider = PROVIDERS[declared.provider] if declared.provider else None
@@ -90,12 +120,14 @@ def _faults(
         if controller is None:
             yield _unknown_class(spec.loadBalancerClass)
         else:
-            yield _judge(says(controller, annotations), annotations, "spec.loadBalancerClass")
+            said = says(controller, annotations)
+            yield _kept(said, old) or _judge(said, annotations, "spec.loadBalancerClass")
     elif providers := (provider,) if provider else detect(cluster.providers):
         for one in providers:
             controller = one.controller(annotations)
             if spec.type == LOAD_BALANCER or controller.anyType:
-                yield _judge(says(controller, annotations), annotations)
+                said = says(controller, annotations)
+                yield _kept(said, old) or _judge(said, annotations)
     elif not cluster.providers or spec.type != LOAD_BALANCER:
         yield from _offline(spec, annotations)
     else:
@@ -112,6 +144,20 @@ def _offline(spec: ServiceSpec, annotations: Mapping[str, str]) -> Iterator[Faul
         if spec.type == LOAD_BALANCER or one.controller.anyType:
             found = _judge(one, annotations)
             yield found and found._replace(controller=None)
+
+
+def _kept(said: Said, old: Service | None) -> Fault | None:
+    """The fault of leaving out what said public: some leave an existing load balancer as it was."""
+    controller = said.controller
+    if said.key or not controller.keeps or old is None:
+        return None
+    before = says(controller, _annotations(old))
+    if before.internal or not before.known:
+        return None
+    marker = controller.markers[0]
+    must = f'must be "{marker.write}": {controller.title} leaves a public load balancer public'
+    opens = frozenset({f"kept public by {controller.title}"})
+    return Fault(f"metadata.annotations[{marker.key}]", must, "set it", controller, opens)
 
 
 def _unknown_class(name: str) -> Fault:
@@ -134,7 +180,8 @@ def _judge(
         write = next((one.write for one in controller.markers if one.key == said.key), None)
         if write is None:
             must = "must not be set: what it points at may be public"
-            return Fault(field, must, f"remove it and {advice}", controller)
+            fix = f"remove it and {advice}"
+            return Fault(field, must, fix, controller, frozenset({UNCLEAR}))
         must, advice = f'must be "{write}", not "{annotations[said.key]}"', "correct it"
     elif controller.markers:
         field, must = "spec.type", _PUBLIC
@@ -174,6 +221,7 @@ def _behind_source_ranges(
         for one in found
         if one.kind is Kind.SOURCE_RANGE and (one.field.startswith("spec.") or one.field in fields)
     ]
+    public = public._replace(opens=public.opens or everything(spec))
     if not ranges:
         return public
     if controller and not controller.sourceRanges:
@@ -182,11 +230,14 @@ def _behind_source_ranges(
     for key in controller.voids if controller else VOIDS:
         if key in annotations:
             must = "must not be set: it lets others in than the source ranges"
-            return Fault(f"metadata.annotations[{key}]", must, f"remove it, or {public.fix}")
-    wide = gap([one.value for one in ranges], families(spec))
+            field, fix = f"metadata.annotations[{key}]", f"remove it, or {public.fix}"
+            return Fault(field, must, fix, opens=frozenset({UNCLEAR}))
+    values = [one.value for one in ranges]
+    wide = gap(values, families(spec))
     if wide is None:
         return None
     field = ranges[wide.at or 0].field
     if wide.at is None and field.startswith("spec."):
         field = "spec.loadBalancerSourceRanges"
-    return Fault(field, wide.why, f"list the networks of the clients, or {public.fix}")
+    fix = f"list the networks of the clients, or {public.fix}"
+    return Fault(field, wide.why, fix, opens=left_open(values, spec))

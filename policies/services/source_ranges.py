@@ -15,10 +15,11 @@ from policies.services.addresses import Network, parse_network
 
 
 class _Family(NamedTuple):
-    """An IP family: its name in spec.ipFamilies, and the most public addresses let in."""
+    """An IP family: its name in spec.ipFamilies, its bits, and the most public addresses let in."""
 
     name: str
     version: int
+    bits: int
     most: int
     private: tuple[Any, ...]
 
@@ -31,11 +32,14 @@ _FAMILIES = (
     _Family(
         "IPv4",
         4,
+        32,
         2 ** (32 - 8),
         tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
         + tuple(map(ip_network, ("169.254.0.0/16", "127.0.0.0/8"))),
     ),
-    _Family("IPv6", 6, 2 ** (128 - 16), tuple(map(ip_network, ("fc00::/7", "fe80::/10", "::1")))),
+    _Family(
+        "IPv6", 6, 128, 2 ** (128 - 16), tuple(map(ip_network, ("fc00::/7", "fe80::/10", "::1")))
+    ),
 )
 _BY_VERSION = {family.version: family for family in _FAMILIES}
 # More than any provider takes: the rules of an AWS security group are 60, of an Azure one 1000.
@@ -73,6 +77,10 @@ def gap(ranges: Sequence[str], must_cover: Iterable[str] = ()) -> Gap | None:
         if _is_too_wide([network], _BY_VERSION[network.version]):
             return Gap(at, f"must be narrower than {text.strip()}")
         networks.append(network)
+    return _gap_of(networks, must_cover)
+
+
+def _gap_of(networks: Sequence[Network], must_cover: Iterable[str]) -> Gap | None:
     for family in _FAMILIES:
         own = [network for network in networks if network.version == family.version]
         if not own and family.name in must_cover:
@@ -83,9 +91,48 @@ def gap(ranges: Sequence[str], must_cover: Iterable[str] = ()) -> Gap | None:
 
 
 def _is_too_wide(networks: Iterable[Any], family: _Family) -> bool:
-    """Whether networks of one family, none inside another, hold too many public addresses."""
-    public = 0
-    for network in networks:
-        if not any(network.subnet_of(private) for private in family.private):
-            public += network.num_addresses
-    return public > family.most
+    return _public(networks, family) > family.most
+
+
+def _public(networks: Iterable[Any], family: _Family) -> int:
+    """How many public addresses networks of one family hold, none of them inside another."""
+    return sum(
+        network.num_addresses
+        for network in networks
+        if not any(network.subnet_of(private) for private in family.private)
+    )
+
+
+UNCLEAR = "who knows"
+"""Open to an extent that the Service does not tell."""
+
+
+def everything(spec: ServiceSpec) -> frozenset[str]:
+    """What is open without any range, in the words of `left_open`."""
+    names = families(spec)
+    chosen = (one for one in _FAMILIES if one.name in names or not names)
+    levels = (_levels(one, 2**one.bits) for one in chosen)
+    return frozenset({UNCLEAR}).union(*levels)
+
+
+def left_open(ranges: Sequence[str], spec: ServiceSpec) -> frozenset[str]:
+    """What gets through these ranges, so that two answers can be compared: who lets in fewer, by
+    powers of two and for every family, leaves a subset open.
+    """
+    networks = [parse_network(text) for text in ranges[:_MOST_RANGES]]
+    if None in networks or len(ranges) > _MOST_RANGES:
+        return frozenset({UNCLEAR})
+    names, found = families(spec), set[str]()
+    for family in _FAMILIES:
+        own = [one for one in networks if one is not None and one.version == family.version]
+        if own and (family.name in names or not names):
+            found |= _levels(family, _public(collapse_addresses(own), family))
+        elif family.name in names:
+            found |= _levels(family, 2**family.bits)
+    return frozenset(found)
+
+
+def _levels(family: _Family, public: int) -> frozenset[str]:
+    """The powers of two above what is narrow, up to as many addresses as these."""
+    first, last = family.most.bit_length(), (public - 1).bit_length()
+    return frozenset(f"{family.name} 2^{power}" for power in range(first, last + 1))
