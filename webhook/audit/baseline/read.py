@@ -1,0 +1,192 @@
+"""One look at the live cluster: plain lists, page by page, with the rights of whoever looks.
+
+What may not be read is remembered and left out; what is not served (Gateway API) does not exist.
+Owns which collections are asked for, and decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from policies.baseline import dns, meshes
+from policies.baseline import views as facts_views
+from policies.baseline.collect import Source, sources
+from policies.baseline.config import BaselineConfig
+from policies.baseline.facts import Facts, Kept, gather
+from webhook.audit.baseline import views
+from webhook.audit.baseline.views import Object
+from webhook.cluster.apply import path
+from webhook.cluster.connection import Connection
+from webhook.cluster.errors import ExpiredError, NotFoundError, ProtocolError, RefusedError
+
+PAGE = 500
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+T = TypeVar("T")
+
+
+class _ListMeta(msgspec.Struct, frozen=True):
+    next: str = msgspec.field(default="", name="continue")
+
+
+class _Page(msgspec.Struct):
+    metadata: _ListMeta = _ListMeta()
+    items: list[msgspec.Raw] | None = None
+
+
+class _Group(msgspec.Struct):
+    name: str = ""
+
+
+class _Groups(msgspec.Struct):
+    groups: list[_Group] = []
+
+
+class Unread(NamedTuple):
+    """What could not be read. path: of the collection; message: what the API server said."""
+
+    path: str
+    message: str
+
+
+class Ground(NamedTuple):
+    """What a baseline is computed from and compared with."""
+
+    namespace: Object
+    policies: tuple[views.StoredPolicy, ...]
+    facts: Facts
+    unread: tuple[Unread, ...]
+
+
+class Traffic(NamedTuple):
+    """What tells who talks to whom, in all namespaces. namespaces: labels by name."""
+
+    namespaces: Mapping[str, Mapping[str, str]]
+    policies: tuple[views.StoredPolicy, ...]
+    pods: tuple[tuple[str, Object], ...]
+    services: tuple[views.Service, ...]
+    slices: tuple[facts_views.EndpointSlice, ...]
+    ingresses: tuple[views.Ingress, ...]
+    gateways: tuple[views.Gateway, ...]
+    routes: tuple[views.Route, ...]
+    unread: tuple[Unread, ...]
+
+
+WORKLOADS: tuple[tuple[str, str, str, type[Object]], ...] = (
+    ("apps/v1", "deployments", "Deployment", views.Templated),
+    ("apps/v1", "statefulsets", "StatefulSet", views.Templated),
+    ("apps/v1", "daemonsets", "DaemonSet", views.Templated),
+    ("apps/v1", "replicasets", "ReplicaSet", views.Templated),
+    ("batch/v1", "cronjobs", "CronJob", views.CronJob),
+    ("batch/v1", "jobs", "Job", views.Templated),
+    ("v1", "pods", "Pod", views.Pod),
+)
+
+
+class Reader:
+    """For one event loop. Methods raise ClusterError, but not for a missing right to a list."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._unread: list[Unread] = []
+
+    async def ground(self, namespace: str, config: BaselineConfig) -> Ground:
+        """Raises NotFoundError where there is no such namespace."""
+        where = path("v1", "namespaces", name=namespace)
+        found = self._decode(where, await self._connection.read(where), Object)
+        policies, facts = await asyncio.gather(
+            self._all(
+                path("networking.k8s.io/v1", "networkpolicies", namespace), views.StoredPolicy
+            ),
+            self._facts(config),
+        )
+        return Ground(found, tuple(policies), facts, self._taken())
+
+    async def traffic(self) -> Traffic:
+        namespaces, policies, services, slices = await asyncio.gather(
+            self._all(path("v1", "namespaces"), Object),
+            self._all(path("networking.k8s.io/v1", "networkpolicies"), views.StoredPolicy),
+            self._all(path("v1", "services"), views.Service),
+            self._all(path("discovery.k8s.io/v1", "endpointslices"), facts_views.EndpointSlice),
+        )
+        ingresses, gateways, http, grpc = await asyncio.gather(
+            self._all(path("networking.k8s.io/v1", "ingresses"), views.Ingress),
+            self._all(path(GATEWAY_API, "gateways"), views.Gateway),
+            self._all(path(GATEWAY_API, "httproutes"), views.Route),
+            self._all(path(GATEWAY_API, "grpcroutes"), views.Route),
+        )
+        workloads = await asyncio.gather(
+            *(self._all(path(version, plural), view) for version, plural, _, view in WORKLOADS)
+        )
+        return Traffic(
+            {one.name: one.metadata.labels or {} for one in namespaces},
+            tuple(policies),
+            tuple(
+                (kind, one)
+                for (_, _, kind, _), found in zip(WORKLOADS, workloads, strict=True)
+                for one in found
+            ),
+            tuple(services),
+            tuple(slices),
+            tuple(ingresses),
+            tuple(gateways),
+            (*http, *grpc),
+            self._taken(),
+        )
+
+    def _taken(self) -> tuple[Unread, ...]:
+        found, self._unread = tuple(sorted(set(self._unread))), []
+        return found
+
+    async def _facts(self, config: BaselineConfig) -> Facts:
+        wanted = sources(dns.namespaces(config.dns))
+        planes = meshes.control_planes(config.controlPlanes)
+        kept, namespaces, groups = await asyncio.gather(
+            asyncio.gather(*(self._kept(one) for one in wanted)),
+            self._all(path("v1", "namespaces"), Object),
+            self._connection.read("/apis"),
+        )
+        return gather(
+            (one for some in kept for one in some),
+            namespaces=planes & {one.name for one in namespaces},
+            groups=(one.name for one in self._decode("/apis", groups, _Groups).groups),
+        )
+
+    async def _kept(self, source: Source) -> Iterable[Kept]:
+        found = await self._all(source.path, source.view, source.params)
+        return [source.keep(one) for one in found]
+
+    async def _all(self, where: str, type: type[T], params: Mapping[str, str] = {}) -> list[T]:
+        """Every object of a collection; none where it is not served, or may not be read."""
+        try:
+            try:
+                return await self._pages(where, type, {**params, "limit": str(PAGE)})
+            except ExpiredError:  # it took so long that the first page is history
+                return await self._pages(where, type, params)
+        except NotFoundError:
+            return []
+        except RefusedError as error:
+            if error.status != 403:
+                raise
+            self._unread.append(Unread(where, str(error)))
+            return []
+
+    async def _pages(self, where: str, type: type[T], params: Mapping[str, str]) -> list[T]:
+        found: list[T] = []
+        following = ""
+        while True:
+            asked = {**params, "continue": following} if following else params
+            page = self._decode(where, await self._connection.read(where, asked), _Page)
+            found += (self._decode(where, one, type) for one in page.items or ())
+            following = page.metadata.next
+            if not following:
+                return found
+
+    def _decode(self, where: str, raw: bytes | msgspec.Raw, type: type[T]) -> T:
+        try:
+            return msgspec.json.decode(raw, type=type)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise ProtocolError(f"{where}: not what an API server answers: {error}") from error

@@ -1,0 +1,147 @@
+"""How a namespace stands to its baseline: what is wanted, why, and what is there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from policies.baseline.cni import Verdict
+from policies.baseline.config import BaselineConfig
+from policies.baseline.grants import Json, Problem
+from policies.baseline.objects import (
+    Generated,
+    Namespace,
+    Observed,
+    environment,
+    is_as_wanted,
+    is_covered,
+    manifest,
+    plan,
+)
+from policies.namespaces.meshes import is_off_limits
+from policies.network_policies.managed import BASELINE, MANAGED_BY, NETREEVE
+from webhook.audit.baseline.read import Ground, Unread
+from webhook.audit.baseline.views import StoredPolicy
+
+State = Literal["as wanted", "missing", "changed", "not ours"]
+
+
+class Rule(NamedTuple):
+    """A NetworkPolicy of the baseline. why: one line for each of its rules.
+
+    state: "not ours" where somebody's own policy has its name.
+    """
+
+    name: str
+    state: State
+    why: tuple[str, ...]
+    manifest: Json
+
+
+class Standing(NamedTuple):
+    """baseline: the name of the one it is under, or would be. label: None where it has none.
+
+    excluded: why it gets no baseline, "" if it may. left: names of generated policies that are
+    not part of the baseline any more. hold: nothing is generated, since no DNS was found.
+    """
+
+    namespace: Namespace
+    label: str | None
+    baseline: str
+    known: bool
+    enabled: bool
+    excluded: str
+    terminating: bool
+    covered: bool
+    hold: bool
+    rules: tuple[Rule, ...]
+    left: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    cni: Verdict
+    unread: tuple[Unread, ...]
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Names that a policy of the user's own has."""
+        return tuple(one.name for one in self.rules if one.state == "not ours")
+
+    @property
+    def good(self) -> bool:
+        """Nothing is to be done: under a baseline everything is as wanted, and it works."""
+        bad = [one for one in self.rules if one.state != "as wanted"]
+        if self.label is None:
+            bad = [one for one in bad if one.state == "not ours"]
+        return not (
+            bad
+            or self.problems
+            or self.left
+            or self.hold
+            or not self.known
+            or self.cni.state == "not-enforcing"
+        )
+
+
+def standing(config: BaselineConfig, ground: Ground, name: str | None = None) -> Standing:
+    """name: the baseline to judge by, instead of that of the label or of the configuration."""
+    meta = ground.namespace.metadata
+    namespace = Namespace(
+        meta.name or "", meta.uid or "", meta.labels or {}, meta.annotations or {}
+    )
+    label = namespace.labels.get(BASELINE)
+    chosen = name or label or config.choose(namespace.labels)
+    baseline = config.baseline(chosen)
+    known = environment(config, ground.facts)
+    wanted = plan(known, baseline, namespace) if baseline else None
+    observed = {one.name: _observed(one) for one in ground.policies}
+    generated = wanted.generated if wanted else ()
+    return Standing(
+        namespace=namespace,
+        label=label,
+        baseline=chosen,
+        known=baseline is not None,
+        enabled=config.enabled,
+        excluded=_excluded(config, namespace.name),
+        terminating=meta.deletionTimestamp is not None,
+        covered=is_covered(namespace, observed.values()),
+        hold=wanted is not None and wanted.hold,
+        rules=tuple(_rules(generated, observed, namespace, chosen)),
+        left=() if wanted is None or wanted.hold else tuple(_left(generated, observed)),
+        problems=wanted.problems if wanted else (),
+        cni=known.cni,
+        unread=ground.unread,
+    )
+
+
+def _excluded(config: BaselineConfig, name: str) -> str:
+    if is_off_limits(name):
+        return "it belongs to the system, a CNI plugin, a mesh or Netreeve itself"
+    return "the configuration excludes it" if name in config.excludedNamespaces else ""
+
+
+def _observed(stored: StoredPolicy) -> Observed:
+    meta = stored.metadata
+    return Observed(stored.name, meta.labels or {}, meta.annotations or {}, stored.spec or {})
+
+
+def _rules(
+    generated: Iterable[Generated],
+    observed: Mapping[str, Observed],
+    namespace: Namespace,
+    baseline: str,
+) -> Iterator[Rule]:
+    for one in generated:
+        there = observed.get(one.name)
+        state: State = "missing"
+        if there is not None:
+            state = "changed" if _is_ours(there) else "not ours"
+            state = "as wanted" if is_as_wanted(there, one, namespace, baseline) else state
+        yield Rule(one.name, state, one.why, manifest(one, namespace, baseline))
+
+
+def _left(generated: Iterable[Generated], observed: Mapping[str, Observed]) -> list[str]:
+    ours = {one.name for one in observed.values() if _is_ours(one)}
+    return sorted(ours - {one.name for one in generated})
+
+
+def _is_ours(one: Observed) -> bool:
+    return one.labels.get(MANAGED_BY) == NETREEVE and BASELINE in one.labels

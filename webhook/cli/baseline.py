@@ -1,0 +1,144 @@
+"""``netreeve baseline``: what a namespace's baseline is, would end, and putting one under it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webhook.cli import options
+from webhook.config import ConfigError
+
+if TYPE_CHECKING:
+    from policies.baseline.config import BaselineConfig
+
+_DESCRIPTION = """\
+Looks at the live cluster with your own kubeconfig and says how a namespace stands to its
+baseline: the NetworkPolicies that deny everything but DNS and what the configuration allows.
+
+  show     what is generated, from which facts, whether it is there, and who enforces it
+  preview  the same, and which existing connections it would cut off
+  adopt    preview, then put the namespace under the baseline, after asking
+
+Only adopt changes anything: one label of the namespace. The controller does the rest."""
+
+_EPILOG = """\
+Give --config the configuration that the cluster runs with, or the answer is for another one.
+
+Exit codes:
+  0  all is well, or the namespace was adopted
+  1  something is to be done: a policy missing or changed, no DNS, nothing that enforces,
+     connections that would be cut off; or adopt was refused
+  2  usage, no such namespace, or something that could not be read
+
+Examples:
+  netreeve baseline show shop
+  netreeve baseline preview shop --config gate.yaml
+  netreeve baseline preview shop -o json | jq '.severed[].remedy'
+  netreeve baseline adopt shop --config gate.yaml"""
+
+_TEXTS = {
+    "show": "what is generated for a namespace, why, and whether it is there",
+    "preview": "show, and which existing connections a default-deny would cut off",
+    "adopt": "preview, then put the namespace under its baseline",
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = subparsers.add_parser(
+        "baseline",
+        help="show, preview or adopt the baseline of a namespace",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, text in _TEXTS.items():
+        action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        action.set_defaults(run=run, action=name, yes=False)
+        _add_options(action)
+        if name == "adopt":
+            action.add_argument(
+                "-y", "--yes", action="store_true", help="do not ask, for use in scripts"
+            )
+
+
+def _add_options(action: argparse.ArgumentParser) -> None:
+    action.add_argument("namespace", metavar="NAMESPACE")
+    action.add_argument(
+        "--config",
+        metavar="FILE",
+        help="configuration of the gate (docs/configuration.md), of which the section baseline is "
+        "read; without it, every baseline is a default-deny and DNS",
+    )
+    action.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help="judge by this baseline instead of the one that the label or the configuration names",
+    )
+    action.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="how to reach the cluster (default: KUBECONFIG, ~/.kube/config, or the service "
+        "account of the pod)",
+    )
+    action.add_argument("--context", metavar="NAME", default="", help="of the kubeconfig")
+    action.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="table for people (the default), json for programs",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    # Loads the Kubernetes client, most of a second that no other command needs.
+    from webhook.cli.wiring.baseline import Asked, answer  # noqa: PLC0415
+    from webhook.cluster.errors import ClusterError  # noqa: PLC0415
+
+    try:
+        config = _config(args)
+        if args.action == "adopt" and not args.yes and not _is_terminal():
+            raise UsageError("adopt asks before it changes anything, and here is no terminal: "
+                             "look at preview, then give --yes")  # fmt: skip
+        asked = Asked(args.action, args.namespace, config, args.baseline, args.output, args.yes)
+        return asyncio.run(answer(asked, _kubeconfig(args), args.context))
+    except (UsageError, ClusterError) as error:
+        print(f"netreeve: {error}", file=sys.stderr)
+    except (ConfigError, OSError) as error:
+        options.complain(error)
+    return 2
+
+
+class UsageError(Exception):
+    """What was asked for cannot be."""
+
+
+def _config(args: argparse.Namespace) -> BaselineConfig:
+    args.profile = None
+    config = options.config(args).baseline
+    if args.baseline is not None and config.baseline(args.baseline) is None:
+        known = ", ".join(sorted({"default-deny", *config.baselines}))
+        raise UsageError(f"no baseline is named {args.baseline!r}; known are {known}")
+    return config
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _kubeconfig(args: argparse.Namespace) -> str | None:
+    """As kubectl finds it; None for the service account of the pod that this runs in."""
+    if args.kubeconfig:
+        return str(args.kubeconfig)
+    named = [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
+    if len(named) > 1:
+        raise UsageError("KUBECONFIG names several files: choose one with --kubeconfig")
+    default = Path.home() / ".kube" / "config"
+    if not named and not default.is_file() and "KUBERNETES_SERVICE_HOST" in os.environ:
+        return None
+    return named[0] if named else str(default)
