@@ -8,8 +8,9 @@ import pytest
 
 from webhook.audit.check import check
 from webhook.audit.findings import Report, Unreadable
-from webhook.audit.manifests import Input, Stranger, parse
+from webhook.audit.manifests import Input, Manifest, Stranger, parse
 from webhook.config import load, ruleset
+from webhook.config.yamltext import documents
 
 HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: %s}\n"
@@ -138,4 +139,15 @@ def test_problems_and_strangers_are_counted() -> None:
     ]
     found = check(inputs, ruleset(load(HEAD)))
     assert (found.summary["unreadable"], found.summary["strangers"]) == (1, 2)
+    assert found.exit_code == 2
+
+
+def test_an_error_in_judging_is_unreadable_input_and_not_the_end() -> None:
+    (document,) = documents("\na: 1\n")
+    huge = {"metadata": {"name": "huge"}, "spec": {"priority": 2**70}}  # no JSON of ours holds it
+    good = tuple(parse((HOST_POD % "shop").encode(), "good.yaml"))
+    inputs = (Manifest("m.yaml", document, "", "v1", "Pod", huge), *good)
+    found = check(inputs, ruleset(load(HEAD)))
+    assert found.unreadable == (Unreadable("m.yaml", 2, "could not be judged: OverflowError"),)
+    assert [result.status for result in found.results] == ["denied"]
     assert found.exit_code == 2

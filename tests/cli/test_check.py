@@ -153,3 +153,34 @@ def test_the_help_shows_how_to_use_it(capsys: pytest.CaptureFixture[str]) -> Non
     text = capsys.readouterr().out
     assert "helm template shop ./chart | netreeve check -n shop -" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("ending", ["yaml", "json"])
+def test_a_number_without_end_is_unreadable_and_the_rest_is_judged(
+    folder: Path, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f'{{"apiVersion": "v1",\n"kind": "Pod",\n"spec": {{"priority": {"9" * 5000}}}}}\n'
+    (folder / f"long.{ending}").write_text(text)
+    assert main(["check", f"long.{ending}", "bad.yaml"]) == 2
+    out = capsys.readouterr().out
+    assert f"cannot read long.{ending}:3: spec.priority: is too large a number" in out
+    assert "Pod default/bad" in out
+
+
+def test_a_value_in_base64_hides_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "apiVersion: v1\nkind: !!binary U2VydmljZQ==\nspec: {type: !!binary Tm9kZVBvcnQ=}\n"
+    (folder / "hidden.yaml").write_text(text)
+    assert main(["check", "--profile", "strict", "hidden.yaml"]) == 1
+    assert "node-port" in capsys.readouterr().out
+
+
+def test_what_is_nested_too_deep_to_be_looked_through_is_unreadable(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deep = '{"a": ' * 900 + "1" + "}" * 900
+    text = f'{{"kind": "Pod", "apiVersion": "v1", "\\ud83d\\ude00": {deep}}}'
+    (folder / "deep.json").write_text(text)
+    assert main(["check", "deep.json", "bad.yaml"]) == 2
+    out = capsys.readouterr().out
+    assert "cannot read deep.json:1: " in out
+    assert "Pod default/bad" in out

@@ -37,12 +37,17 @@ def check(inputs: Iterable[Input], ruleset: Ruleset, default_namespace: str = "d
     found = tuple(inputs)
     manifests = [one for one in found if isinstance(one, Manifest)]
     gate, known = Gate(ruleset, Namespaces(manifests)), kinds(ruleset.workloads)
+    judged: list[Result | Unreadable] = []
+    for one in manifests:
+        resource = find(known, one.api_version, one.kind)
+        try:
+            judged.append(_result(one, resource, gate, ruleset, default_namespace))
+        except Exception as error:
+            message = f"could not be judged: {type(error).__name__}"
+            judged.append(Unreadable(one.file, one.line, message))
     return Report(
-        tuple(
-            _result(one, find(known, one.api_version, one.kind), gate, ruleset, default_namespace)
-            for one in manifests
-        ),
-        tuple(one for one in found if isinstance(one, Unreadable)),
+        tuple(one for one in judged if isinstance(one, Result)),
+        tuple(one for one in (*found, *judged) if isinstance(one, Unreadable)),
         sum(isinstance(one, Stranger) for one in found),
     )
 

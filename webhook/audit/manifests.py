@@ -75,10 +75,18 @@ def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
         yield Unreadable(file, None, "is not UTF-8 text")
         return
     for document in documents(text):
-        if document.problems:
-            yield from _unreadable(file, document, text)
-        elif document.value is not None:
-            yield from _objects(file, document, document.value, "")
+        try:
+            yield from tuple(_found(file, document, text))
+        except Exception as error:
+            message = f"could not be read: {type(error).__name__}"
+            yield Unreadable(file, document.line, message)
+
+
+def _found(file: str, document: Document, text: str) -> Iterator[Manifest | Unreadable]:
+    if document.problems:
+        yield from _unreadable(file, document, text)
+    elif document.value is not None:
+        yield from _objects(file, document, document.value, "")
 
 
 def _folder(path: str) -> Iterator[Input]:

@@ -7,6 +7,7 @@ schema. Hostile text gives a problem: endless nesting, aliases that expand witho
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from webhook.config.positions import Position, Problem, key_path, nearest
-from webhook.config.scalars import key_text, scalar
+from webhook.config.scalars import ScalarError, integer, key_text, scalar
 
 DEEPEST = 200
 """Levels of nesting; the deepest real objects (schemas in CRDs) have about 60."""
@@ -105,17 +106,31 @@ def _read_json(text: str, line: int) -> list[Document]:
 def _read_json_at(text: str, at: int, line: int) -> tuple[Document, int]:
     """The document at ``at`` and where it ends; after an error nothing more can be read."""
     problems: list[Problem] = []
-    decoder = json.JSONDecoder(object_pairs_hook=lambda pairs: _unique(pairs, problems, line))
+    decoder = json.JSONDecoder(
+        object_pairs_hook=lambda pairs: _unique(pairs, problems, line),
+        parse_int=integer,
+        parse_float=_finite,
+        parse_constant=_finite,
+    )
     try:
         value, end = decoder.raw_decode(text, at)
         json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         return _unreadable(error.msg, line + text.count("\n", at, error.pos)), len(text)
+    except ScalarError as error:
+        return _unreadable(str(error), line), len(text)
     except RecursionError:
         return _unreadable("is nested too deep", line), len(text)
     except UnicodeEncodeError:
         return _unreadable("holds half of a surrogate pair", line), len(text)
     return Document(value, Position(line), tuple(problems)), end
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ScalarError("is no number, or too large a one")
+    return number
 
 
 def _skip_space(text: str, at: int) -> int:
@@ -199,12 +214,19 @@ class _Builder:
         if event.anchor:
             self._anchors[event.anchor] = None  # not complete: an alias inside would have no end
         if isinstance(event, yaml.ScalarEvent):
-            node = _Node(scalar(event), Position(line), 1)
+            node = _Node(self._scalar(event, line), Position(line), 1)
         else:
             node = self._collection(event, line)._replace(size=self._count - before + 1)
         if event.anchor:
             self._anchors[event.anchor] = node
         return node
+
+    def _scalar(self, event: Any, line: int) -> Any:
+        try:
+            return scalar(event)
+        except ScalarError as error:
+            self._problem(str(error), line)
+            return ""
 
     def _collection(self, event: Any, line: int) -> _Node:
         if self._depth >= DEEPEST:
