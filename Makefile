@@ -47,7 +47,7 @@ test-full: $(READY) control-plane ## Every test at full scale: thousands of obje
 
 .PHONY: check
 check: lint ## The linters and the tests that need no control plane, in under a minute
-	$(BIN)/python -m pytest -q -m 'not cluster and not slow' $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not cluster and not slow' $(ARGS)
 
 .PHONY: format
 format: $(READY) ## Format the code and apply the safe fixes of the linter

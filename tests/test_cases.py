@@ -65,6 +65,7 @@ def test_the_gate_says_what_the_case_expects(case: Case) -> None:
     check(case, ask_gate(case))
 
 
+@pytest.mark.slow
 @offline
 def test_the_command_line_says_what_the_case_expects(case: Case, tmp_path: Path) -> None:
     answer = ask_command_line(case, tmp_path)
@@ -117,6 +118,7 @@ def client(server: Running) -> Iterator[Client]:
     found.close()
 
 
+@pytest.mark.slow
 @every_case
 def test_the_server_says_what_the_case_expects(
     case: Case, server: Running, client: Client, cluster: KnownNamespace

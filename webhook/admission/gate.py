@@ -114,8 +114,9 @@ class Gate:
         if lane.early:
             asked = msgspec.structs.replace(request, early=True)
             if not self._verdict(lane, lane.early, asked, review, NO_ANSWERS).allowed:
-                # Nobody will ask further, so everything is said that can be said now.
-                return self._verdict(lane, lane.validating, asked, review, NO_ANSWERS)
+                # Nobody will ask further, so every reason is given now.
+                full = self._verdict(lane, lane.validating, asked, review, NO_ANSWERS)
+                return Verdict(full.under(Action.DENY), (), full.errors)
         return self._changed(lane, request, review) if lane.mutating else ALLOWED
 
     def _changed(self, lane: Lane, request: Request, review: Review) -> Verdict:
