@@ -78,6 +78,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     controllers: tuple[Controller, ...]
     nodes: tuple[str, ...] = ()
+    inCluster: bool = False
 
     def controller(self, annotations: Mapping[str, str]) -> Controller:
         """Which of its controllers serves a Service without a class."""
@@ -103,6 +104,7 @@ class StatusWriter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     source: str
+    provider: str = ""
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -22,6 +22,7 @@ from policies.services.destinations import (
     other_namespace,
     pod_address,
 )
+from policies.services.lengths import MOST_ADDRESSES, too_long
 from policies.services.requesters import is_one_of
 
 FQDN = "FQDN"
@@ -60,6 +61,9 @@ def validate(
 ) -> Iterator[Violation]:
     if is_one_of(request.user, params.trustedControllers):
         return
+    if long := too_long(*_length(endpoints), MOST_ADDRESSES):
+        yield long
+        return
     names = isinstance(endpoints, EndpointSlice) and endpoints.addressType == FQDN
     for field, text in _addresses(endpoints):
         if names:
@@ -70,6 +74,16 @@ def validate(
             fix = "list addresses of pods or of hosts outside; select pods by a Service's selector"
             key = f"to {parse_strict(text) or normal(text)}"
             yield Violation(field, f"must not be {what}", fix, keys=(key,))
+
+
+def _length(endpoints: EndpointSlice | Endpoints) -> tuple[str, int]:
+    """The list and how many addresses it holds."""
+    if isinstance(endpoints, EndpointSlice):
+        found = endpoints.endpoints or ()
+        return "endpoints", sum(len(one.addresses or ()) for one in found)
+    subsets = endpoints.subsets or ()
+    both = (len(one.addresses or ()) + len(one.notReadyAddresses or ()) for one in subsets)
+    return "subsets", sum(both)
 
 
 def _addresses(endpoints: EndpointSlice | Endpoints) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from policies.objects import Service
 from policies.services.addresses import inside, networks, parse_strict
 from policies.services.balancers import TABLE
 from policies.services.exposure import Kind, Opening, external_ips, openings
+from policies.services.lengths import too_long
 from policies.services.requesters import is_one_of
 
 STATUS = "status"
@@ -28,7 +29,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowedCIDRs: networks, IPv4 and IPv6, that external IPs may be in; those of the cluster's
         owner only, because traffic for them is taken over.
     statusControllers: users and groups that write status.loadBalancer; the default names the
-        controllers of Kubernetes, of clouds and of MetalLB.
+        controllers of Kubernetes, of clouds and of what runs in clusters: MetalLB, Cilium ...
     """
 
     allowedCIDRs: tuple[str, ...] = ()
@@ -48,6 +49,9 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
 
 
 def _external_ips(found: list[Opening], params: Params) -> Iterator[Violation]:
+    if long := too_long("spec.externalIPs", len(found)):
+        yield long
+        return
     allowed = networks(params.allowedCIDRs)
     for opening in found:
         address = parse_strict(opening.value)

@@ -14,6 +14,7 @@ from policies.objects import Service, ServicePort
 from policies.services import reach
 from policies.services.balancers import PROVIDERS, is_load_balanced
 from policies.services.exposure import Kind, openings
+from policies.services.lengths import too_long
 from policies.services.ports import describe, is_sensitive, known_behind
 
 
@@ -39,6 +40,9 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         return
     annotations = (service.metadata and service.metadata.annotations) or {}
     if not is_load_balanced(spec, annotations):
+        return
+    if long := too_long("spec.ports", len(spec.ports or ())):
+        yield long
         return
     found = openings(service)
     old = request.old if isinstance(request.old, Service) else None

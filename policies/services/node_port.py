@@ -17,7 +17,9 @@ import msgspec
 
 from policies.model import Action, Policy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
+from policies.services.balancers import LOAD_BALANCER
 from policies.services.exposure import NODE_PORT, Kind, Opening, openings
+from policies.services.lengths import too_long
 from policies.services.ports import describe, known_behind
 
 
@@ -64,6 +66,11 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         return
     allowed = _ranges(params.allowedPorts)
     kind = (service.spec and service.spec.type) or "ClusterIP"
+    ports = (service.spec and service.spec.ports) or ()
+    opens = kind in (NODE_PORT, LOAD_BALANCER) or any(port.nodePort for port in ports)
+    if opens and (long := too_long("spec.ports", len(ports))):
+        yield long
+        return
     for opening in openings(service):
         if opening.kind not in _JUDGED or _is_in(opening.number, allowed):
             continue

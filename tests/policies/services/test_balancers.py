@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -121,3 +122,15 @@ def test_status_writers_have_names_and_sources() -> None:
     assert len(names) == len(set(names))
     assert all(one.source for one in TABLE.statusWriters)
     assert not {"system:masters", "system:authenticated", "system:serviceaccounts"} & set(names)
+
+
+def test_whoever_makes_load_balancers_in_the_cluster_may_write_their_status() -> None:
+    in_cluster = {name for name, one in PROVIDERS.items() if one.inCluster}
+    assert in_cluster == {one.provider for one in TABLE.statusWriters if one.provider}
+    assert in_cluster >= {"metallb", "cilium", "tailscale"}
+
+
+def test_of_users_only_service_accounts_are_named_for_what_runs_in_the_cluster() -> None:
+    for one in TABLE.statusWriters:
+        if one.provider:
+            assert re.fullmatch("system:serviceaccount:[a-z-]+:[a-z-]+", one.name)

@@ -1,0 +1,23 @@
+"""Lists that are too long to be looked at: one violation for the whole, before any element.
+
+The element that is clean costs time as well, and nobody else is answered meanwhile. No limit here
+is reached by what people or controllers write.
+"""
+
+from __future__ import annotations
+
+from policies.model import Violation
+
+MOST_ENTRIES = 1000
+"""Of ports, external IPs, source ranges and load balancer addresses of one Service."""
+
+MOST_ADDRESSES = 5000
+"""Of one Endpoints or EndpointSlice: the controllers write at most 1000 into either."""
+
+
+def too_long(field: str, count: int, most: int = MOST_ENTRIES) -> Violation | None:
+    """The violation of a list with more than ``most`` entries; an old object keeps what it had."""
+    if count <= most:
+        return None
+    fix = "split it into several objects"
+    return Violation(field, f"must not hold more than {most} entries", fix, (f"length of {field}",))
