@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies.services.addresses import METADATA
-from policies.services.destinations import below, forbidden, normal
+from policies.services.destinations import below, forbidden, normal, pod_address
 
 
 def test_names_are_compared_in_one_form() -> None:
@@ -44,3 +44,32 @@ def test_the_address_is_told_where_it_was_hidden() -> None:
     assert forbidden("127.0.0.1") == "an IP address, a loopback address"
     assert forbidden("0x7f.1") == "an IP address (127.0.0.1), a loopback address"
     assert forbidden("10.9") == "an IP address (10.0.0.9)"
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("169-254-169-254.shop.pod.cluster.local", "169.254.169.254"),
+        ("127-0-0-1.shop.pod", "127.0.0.1"),
+        ("--1.shop.pod.cluster.local", "::1"),
+        ("--ffff-7f00-1.shop.pod.cluster.local", "127.0.0.1"),
+        ("x.10-0-0-9.shop.pod.cluster.local", "10.0.0.9"),
+    ],
+)
+def test_a_pods_name_is_the_address_in_it(name: str, address: str) -> None:
+    found = pod_address(name, "cluster.local")
+    assert found is not None
+    assert found.startswith(f"an IP address ({address})")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "10-0-0-9.shop.svc.cluster.local",
+        "10-0-0-9.pod.example.com",
+        "db-0.shop.pod",
+        "10-0-0.a.pod",
+    ],
+)
+def test_other_names_are_no_pods_or_hold_no_address(name: str) -> None:
+    assert pod_address(name, "cluster.local") is None

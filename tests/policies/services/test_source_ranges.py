@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from policies.objects import ServiceSpec
-from policies.services.source_ranges import families, gap
+from policies.services.source_ranges import everything, families, gap, left_open
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,31 @@ def test_each_family_needs_a_range() -> None:
 )
 def test_the_families_of_a_service(spec: ServiceSpec, expected: tuple[str, ...]) -> None:
     assert families(spec) == expected
+
+
+DUAL = ServiceSpec(ipFamilies=["IPv4", "IPv6"])
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        (["203.0.113.0/24"], []),
+        (["52.0.0.0/7", "2001:db8::/32"], ["203.0.113.0/24"]),
+        (["52.0.0.0/7"], ["0.0.0.0/0"]),
+        (["office"], ["0.0.0.0/0"]),
+        (["203.0.113.0/24", "2001::/15"], ["203.0.113.0/24"]),
+    ],
+)
+def test_wider_ranges_leave_more_open_and_no_range_everything(
+    less: list[str], more: list[str]
+) -> None:
+    wide, narrow = everything(DUAL), left_open(less, DUAL)
+    assert narrow < wide
+    assert not left_open(more, DUAL) <= narrow
+    assert left_open(more, DUAL) <= wide
+
+
+def test_a_family_that_the_service_lacks_is_not_open() -> None:
+    only = ServiceSpec(ipFamilies=["IPv4"])
+    assert left_open(["203.0.113.0/24", "::/0"], only) == frozenset()
+    assert everything(only) < everything(DUAL) == everything(ServiceSpec())
