@@ -144,10 +144,13 @@ def test_problems_and_strangers_are_counted() -> None:
 
 def test_an_error_in_judging_is_unreadable_input_and_not_the_end() -> None:
     (document,) = documents("\na: 1\n")
-    huge = {"metadata": {"name": "huge"}, "spec": {"priority": 2**70}}  # no JSON of ours holds it
+    deep: object = 1
+    for _ in range(2_000):
+        deep = [deep]
+    endless = {"metadata": {"name": "endless"}, "spec": deep}
     good = tuple(parse((HOST_POD % "shop").encode(), "good.yaml"))
-    inputs = (Manifest("m.yaml", document, "", "v1", "Pod", huge), *good)
+    inputs = (Manifest("m.yaml", document, "", "v1", "Pod", endless), *good)
     found = check(inputs, ruleset(load(HEAD)))
-    assert found.unreadable == (Unreadable("m.yaml", 2, "could not be judged: OverflowError"),)
+    assert found.unreadable == (Unreadable("m.yaml", 2, "could not be judged: RecursionError"),)
     assert [result.status for result in found.results] == ["denied"]
     assert found.exit_code == 2

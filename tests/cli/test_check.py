@@ -168,7 +168,8 @@ def test_a_number_without_end_is_unreadable_and_the_rest_is_judged(
 
 
 def test_a_value_in_base64_hides_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = "apiVersion: v1\nkind: !!binary U2VydmljZQ==\nspec: {type: !!binary Tm9kZVBvcnQ=}\n"
+    spec = "{type: !!binary Tm9kZVBvcnQ=, ports: [{port: 80}]}"
+    text = f"apiVersion: v1\nkind: !!binary U2VydmljZQ==\nspec: {spec}\n"
     (folder / "hidden.yaml").write_text(text)
     assert main(["check", "--profile", "strict", "hidden.yaml"]) == 1
     assert "node-port" in capsys.readouterr().out
