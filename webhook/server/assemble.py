@@ -25,6 +25,7 @@ from webhook.admission.plan import Ruleset
 from webhook.config import ConfigError, GateConfig, ruleset
 from webhook.config.reload import ConfigFile
 from webhook.server.app import Webhook
+from webhook.server.following import observe_following
 from webhook.server.health import Readiness, health
 from webhook.server.limits import Limits
 from webhook.server.listen import Address, bind, bound
@@ -274,12 +275,7 @@ def _observe(
 
 
 def _observe_cluster(metrics: Metrics, cluster: ClusterCache, access: Access) -> None:
-    metrics.gauge(
-        "netreeve.cluster.synced",
-        "",
-        "1 when the namespaces and nodes are known",
-        lambda: float(cluster.synced),
-    )
+    observe_following(metrics, cluster)
     metrics.total(
         "netreeve.access.asked",
         "Rights of requesters that the API server was asked about",
