@@ -2,6 +2,10 @@
 
 import sys
 
-from webhook.cli import main
+try:
+    from webhook.cli import main
 
-sys.exit(main())
+    code = main()
+except KeyboardInterrupt:  # while modules were still being loaded
+    code = 130
+sys.exit(code)
