@@ -48,10 +48,11 @@ class Actor(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """What is no pod, or shares the network of a node; `address` stands for all it may have."""
+    """What is no pod. address: one that stands for all that it has, which are the networks."""
 
     title: str
     address: str
+    networks: tuple[str, ...] = ()
 
 
 class Somebody(NamedTuple):
@@ -146,6 +147,10 @@ class Cluster:
             for address in one.addresses:
                 yield Behind(Outside(f"{title} at {address}", address), port.protocol, number)
 
+    @property
+    def node_addresses(self) -> tuple[str, ...]:
+        return tuple(sorted(self._facts.node_addresses))
+
     def parties(self, end: End) -> tuple[Party, ...]:
         """As NetworkPolicies see an end: one for each of the places where it may be."""
         labels = self.traffic.namespaces
@@ -154,8 +159,7 @@ class Cluster:
         if isinstance(end, Somebody):
             return tuple(Pods(one, labels.get(one, {}), {}) for one in end.namespaces or ("",))
         if end.host_network:
-            nodes = sorted(self._facts.node_addresses)
-            return tuple(External(one) for one in nodes) or (Pods("", {}, {}),)
+            return tuple(map(External, self.node_addresses)) or (Pods("", {}, {}),)
         return (Pods(end.namespace, labels.get(end.namespace, {}), end.labels, (), end.ports),)
 
 

@@ -16,6 +16,7 @@ from policies.baseline.facts import Service, canonical
 from policies.network_policies.effective import Allow, Direction, allows, matches_peer, selector
 from policies.network_policies.effective import Workload as Pods
 from policies.network_policies.views import NetworkPolicy, NetworkPolicyPort
+from policies.services.addresses import parse_network
 from webhook.audit.baseline import views
 from webhook.audit.baseline.cluster import Actor, Behind, Cluster, End, Outside, Somebody
 from webhook.audit.baseline.mentions import mentions
@@ -204,9 +205,10 @@ def _exposed(cluster: Cluster, namespace: str) -> Iterator[Contact]:
             continue
         service = cluster.services[(namespace, meta.name)]
         evidence = f"Service {namespace}/{meta.name} has type {kind}"
-        ranges = (spec and spec.loadBalancerSourceRanges) or ()
-        address = next((one.partition("/")[0] for one in ranges), ANYWHERE)
-        outside = Outside("clients outside of the cluster", canonical(address) or ANYWHERE)
+        given = map(parse_network, (spec and spec.loadBalancerSourceRanges) or ())
+        ranges = tuple(str(one) for one in given if one) or ("0.0.0.0/0", "::/0")
+        address = ANYWHERE if "0.0.0.0/0" in ranges else ranges[0].partition("/")[0]
+        outside = Outside("clients outside of the cluster", address, ranges)
         for behind in _behind(cluster, service, 0):
             yield _to(outside, behind, evidence, service, "exposed")
 
