@@ -129,6 +129,10 @@ class Right(msgspec.Struct, frozen=True):
     namespace: str = ""
 
 
+NEVER_OLD = ("",)
+"""Keys of a violation that hides others: forgiven only where nothing but labels has changed."""
+
+
 class Violation(msgspec.Struct, frozen=True):
     """One reason against an object.
 

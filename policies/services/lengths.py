@@ -6,7 +6,7 @@ is reached by what people or controllers write.
 
 from __future__ import annotations
 
-from policies.model import Violation
+from policies.model import NEVER_OLD, Violation
 
 MOST_ENTRIES = 1000
 """Of ports, external IPs, source ranges and load balancer addresses of one Service."""
@@ -16,8 +16,8 @@ MOST_ADDRESSES = 5000
 
 
 def too_long(field: str, count: int, most: int = MOST_ENTRIES) -> Violation | None:
-    """The violation of a list with more than ``most`` entries; an old object keeps what it had."""
+    """The violation of a list with more than ``most`` entries, whatever is in it."""
     if count <= most:
         return None
     fix = "split it into several objects"
-    return Violation(field, f"must not hold more than {most} entries", fix, (f"length of {field}",))
+    return Violation(field, f"must not hold more than {most} entries", fix, NEVER_OLD)

@@ -13,6 +13,7 @@ import msgspec
 
 from policies.model import (
     DELETE,
+    NEVER_OLD,
     NOTHING_KNOWN,
     UPDATE,
     Action,
@@ -27,13 +28,11 @@ from policies.workloads import shows_static_pod
 from webhook.admission.patch import diff
 from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.ratchet import (
-    NEVER_OLD,
     NO_ANSWERS,
     Answers,
-    forgive_all,
-    forgive_old,
+    forgive,
+    is_same,
     lift,
-    unchanged,
 )
 from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
 
@@ -152,9 +151,9 @@ class Gate:
     def _forgiven(
         self, lane: Lane, steps: Steps, request: Request, review: Review, findings: list[Finding]
     ) -> list[Finding]:
-        if unchanged(lane, review.object, review.old):
-            return forgive_all(findings)
-        return forgive_old(findings, self._judge(lane, steps, request, review.old, []))
+        hiding = any(f.violation.keys == NEVER_OLD for f in findings)
+        same = hiding and is_same(lane, review.object, review.old)
+        return forgive(findings, self._judge(lane, steps, request, review.old, []), same=same)
 
     def _lane(self, request: Request) -> Lane | None:
         if request.namespace in self._excluded:

@@ -11,52 +11,50 @@ from typing import Any
 import msgspec
 
 from policies.model import Action, Right
+from policies.objects import Object, ObjectMeta
 from webhook.admission.plan import UNREADABLE, Body, Lane
 from webhook.admission.verdict import Finding
 
 Answers = Mapping[Right, bool]
 NO_ANSWERS: Answers = {}
 
-NEVER_OLD = ("",)
-"""Keys of a violation that hides others: it is forgiven only where nothing at all has changed."""
 
+def forgive(findings: list[Finding], old: list[Finding], *, same: bool) -> list[Finding]:
+    """Deny becomes Warn where the old object had every key of the violation already.
 
-def forgive_all(findings: list[Finding]) -> list[Finding]:
-    """Deny becomes Warn, because the object is what it was."""
-    return [_old(f) if f.action is Action.DENY else f for f in findings]
-
-
-def forgive_old(findings: list[Finding], old: list[Finding]) -> list[Finding]:
-    """Deny becomes Warn where the old object had every key of the violation already."""
-    known = {(f.policy, key) for f in old for key in f.violation.identity if key}
+    same: see `is_same`; only then are violations forgiven that hide others (NEVER_OLD).
+    """
+    known = {(f.policy, key) for f in old for key in f.violation.identity if key or same}
     return [
-        _old(f)
+        Finding(f.policy, Action.WARN, f.violation, preexisting=True)
         if f.action is Action.DENY and all((f.policy, key) in known for key in f.violation.identity)
         else f
         for f in findings
     ]
 
 
-def _old(finding: Finding) -> Finding:
-    return Finding(finding.policy, Action.WARN, finding.violation, preexisting=True)
+def is_same(lane: Lane, new: Body | None, old: Body | None) -> bool:
+    """Whether an update leaves all that policies read as it was, but for labels.
 
-
-def unchanged(lane: Lane, new: Body | None, old: Body | None) -> bool:
-    """Whether an update leaves everything that policies read as it was.
-
-    So is the removal of a finalizer, without which a terminating object would never go. Of an
-    object that cannot be read, everything but its metadata has to be equal.
+    Finalizers are among what they do not read, without whose removal a terminating object would
+    never go. Of an object that cannot be read, everything but its metadata has to be equal.
     """
     try:
         before, after = lane.read(old), lane.read(new)
-        if not isinstance(before, dict):
-            return bool(before == after)
+        if isinstance(before, Object) and isinstance(after, Object):
+            return _without_labels(before) == _without_labels(after)
     except UNREADABLE:
         pass
     try:
         return bool(_content(new) == _content(old))
     except UNREADABLE:
         return False
+
+
+def _without_labels(view: Object) -> Object:
+    view.metadata = view.metadata or ObjectMeta()
+    view.metadata.labels = None
+    return view
 
 
 def _content(body: Body | None) -> Any:
