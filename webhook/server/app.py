@@ -181,7 +181,7 @@ class Webhook:
         return answer
 
     async def _judge_again(self, given: Review, verdict: Verdict, size: int) -> Verdict:
-        """With the answers to the verdict's questions, if it may wait for them."""
+        """With the answers, if it may wait for them; it is `Gate.validate` alone that asks."""
         if not self._access or self._buffered + size > self._limits.buffered_bytes:
             return verdict
         gate = self._gate  # the one that asked, also when another is set meanwhile
