@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -16,7 +17,10 @@ import pytest
 
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
+from webhook.audit.baseline.read import Reader
 from webhook.cli import main
+from webhook.cluster.connection import Connection
+from webhook.cluster.credentials import Kubeconfig
 
 pytestmark = pytest.mark.cluster
 
@@ -561,6 +565,17 @@ def test_adopt_stops_where_new_pods_would_wait_for_ever(run: Run, namespace: str
     code, _, err = run("adopt", namespace, "--yes")
     assert code == 1
     assert "no DNS was found, so nothing would be generated" in err
+
+
+def test_lists_are_read_to_their_end(control_plane: ControlPlane, shop: str) -> None:
+    """Page by page as much as at once; no more namespaces are made in between."""
+
+    async def services(page: int) -> set[tuple[str, str]]:
+        async with Connection(Kubeconfig(str(control_plane.kubeconfig))) as connection:
+            found = await Reader(connection, page).traffic()
+        return {(one.metadata.namespace, one.metadata.name) for one in found.services}
+
+    assert asyncio.run(services(1)) == asyncio.run(services(500)) >= {(shop, "idle"), (shop, "db")}
 
 
 # --- what can go wrong

@@ -87,10 +87,14 @@ WORKLOADS: tuple[tuple[str, str, str, type[Object]], ...] = (
 
 
 class Reader:
-    """For one event loop. Methods raise ClusterError, but not for a missing right to a list."""
+    """For one event loop. Methods raise ClusterError, but not for a missing right to a list.
 
-    def __init__(self, connection: Connection) -> None:
+    page: how many objects are asked for at a time.
+    """
+
+    def __init__(self, connection: Connection, page: int = PAGE) -> None:
         self._connection = connection
+        self._page = page
         self._unread: list[Unread] = []
 
     async def ground(self, namespace: str, config: BaselineConfig) -> Ground:
@@ -163,7 +167,7 @@ class Reader:
         """Every object of a collection; none where it is not served, or may not be read."""
         try:
             try:
-                return await self._pages(where, type, {**params, "limit": str(PAGE)})
+                return await self._pages(where, type, {**params, "limit": str(self._page)})
             except ExpiredError:  # it took so long that the first page is history
                 return await self._pages(where, type, params)
         except NotFoundError:
