@@ -17,6 +17,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
     """API server, controllers and scheduler with the gate enforcing, failurePolicy Fail."""
     folder: Path = tmp_path_factory.mktemp("gated")
     with gated_cluster(folder) as cluster:
+        cluster.add_node_of("azure")  # whose annotation the tests use for what is internal
         cluster.register()
         cluster.control_plane.start_controller_manager()
         cluster.control_plane.start_scheduler()

@@ -191,6 +191,16 @@ class Gated:
         arguments = [part for part in parts if isinstance(part, str)]
         return self.kubectl(verb, "-f", "-", *arguments, stdin=manifest, check=False)
 
+    def add_node_of(self, provider: str) -> None:
+        """A Node of a cloud, so that its load balancer annotations count and no other's."""
+        node = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": f"node-of-{provider}"},
+            "spec": {"providerID": f"{provider}:///a-node", "unschedulable": True},
+        }
+        self.create(node).check_returncode()
+
     def get(self, *arguments: str) -> Any:
         """An object, or a list, as the API server has it."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json").stdout)
