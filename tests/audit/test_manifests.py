@@ -173,6 +173,10 @@ def test_an_empty_folder_and_a_missing_file_are_errors(tmp_path: Path) -> None:
 
 def test_standard_input_is_a_dash() -> None:
     assert read_all("-", stdin=POD.encode()) == ["-:1: v1 Pod a"]
+    assert read_all("-", stdin=b"# nothing was rendered\n---\n") == []
+    (empty,) = read(["-"], io.BytesIO(b"\n"))
+    assert isinstance(empty, Unreadable)
+    assert "standard input is empty" in empty.message
 
 
 def test_standard_input_may_be_closed() -> None:

@@ -56,14 +56,23 @@ Input = Manifest | Unreadable | Stranger
 def read(paths: Iterable[str], stdin: BinaryIO | None) -> Iterator[Input]:
     """Everything at ``paths``, in order; ``-`` is standard input, folders are read recursively."""
     for path in paths:
-        if path == STDIN and stdin is None:
-            yield Unreadable(STDIN, None, "standard input is closed")
-        elif path == STDIN and stdin is not None:
-            yield from parse(stdin.read(), STDIN)
+        if path == STDIN:
+            yield from _standard_input(stdin)
         elif os.path.isdir(path):
             yield from _folder(path)
         else:
             yield from _file(path)
+
+
+def _standard_input(stdin: BinaryIO | None) -> Iterator[Input]:
+    """Nothing at all is what a command that failed leaves in a pipe, and no clean result."""
+    data = stdin.read() if stdin else None
+    if data is None:
+        yield Unreadable(STDIN, None, "standard input is closed")
+    elif not data.strip():
+        yield Unreadable(STDIN, None, "standard input is empty: did the command before it fail?")
+    else:
+        yield from parse(data, STDIN)
 
 
 def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
