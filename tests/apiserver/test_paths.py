@@ -56,25 +56,25 @@ def _open(gated: Gated, namespace: str) -> bool:
     return gated.create(probe, "-n", namespace, "--dry-run=server").returncode == 0
 
 
-def denied(result: Any, policy: str) -> None:
+def expect_denied(result: Any, policy: str) -> None:
     assert result.returncode != 0, result.stdout
     assert f"- {policy}: " in result.stderr
 
 
-def passed(result: Any) -> None:
+def expect_passed(result: Any) -> None:
     assert result.returncode == 0, result.stderr
 
 
 class TestCreation:
     def test_server_side_apply(self, gated: Gated, namespace: str) -> None:
-        denied(gated.apply(service(type="NodePort"), "-n", namespace), "node-port")
-        passed(gated.apply(service(), "-n", namespace))
-        denied(gated.apply(service(type="NodePort"), "-n", namespace), "node-port")
+        expect_denied(gated.apply(service(type="NodePort"), "-n", namespace), "node-port")
+        expect_passed(gated.apply(service(), "-n", namespace))
+        expect_denied(gated.apply(service(type="NodePort"), "-n", namespace), "node-port")
 
     def test_dry_run_has_the_same_verdict_and_leaves_nothing(
         self, gated: Gated, namespace: str
     ) -> None:
-        denied(
+        expect_denied(
             gated.create(pod(hostNetwork=True), "-n", namespace, "--dry-run=server"), "host-network"
         )
         result = gated.create(pod(), "-n", namespace, "--dry-run=server", "-o", "json")
@@ -84,7 +84,7 @@ class TestCreation:
     def test_a_generated_name_is_in_the_denial(self, gated: Gated, namespace: str) -> None:
         manifest = {**pod(hostNetwork=True), "metadata": {"generateName": "shop-"}}
         result = gated.create(manifest, "-n", namespace)
-        denied(result, "host-network")
+        expect_denied(result, "host-network")
         assert f"in Pod {namespace}/shop-" in result.stderr
 
     def test_a_namespace_with_a_generated_name_gets_its_label(self, gated: Gated) -> None:
@@ -95,7 +95,7 @@ class TestCreation:
     def test_every_object_of_a_list_is_judged(self, gated: Gated, namespace: str) -> None:
         other = {**service(type="NodePort"), "metadata": {"name": "other"}}
         result = gated.create(service(), other, "-n", namespace)
-        denied(result, "node-port")
+        expect_denied(result, "node-port")
         assert "service/shop created" in result.stdout
 
     @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "ReplicaSet"])
@@ -103,7 +103,7 @@ class TestCreation:
         manifest = {**deployment(hostNetwork=True), "kind": kind}
         if kind == "DaemonSet":
             del manifest["spec"]["replicas"]
-        denied(gated.create(manifest, "-n", namespace), "host-network")
+        expect_denied(gated.create(manifest, "-n", namespace), "host-network")
 
     @pytest.mark.parametrize("kind", ["ReplicationController", "PodTemplate", "Job", "CronJob"])
     def test_other_kinds_with_a_template(self, gated: Gated, namespace: str, kind: str) -> None:
@@ -120,10 +120,10 @@ class TestCreation:
             "CronJob": ("batch/v1", {"spec": {"schedule": "@daily", "jobTemplate": job}}),
         }[kind]
         manifest = {"apiVersion": version, "kind": kind, "metadata": {"name": "shop"}, **body}
-        denied(gated.create(manifest, "-n", namespace), "host-network")
+        expect_denied(gated.create(manifest, "-n", namespace), "host-network")
 
     def test_a_deployment_runs_down_to_its_pods(self, gated: Gated, namespace: str) -> None:
-        passed(gated.create(deployment(2), "-n", namespace))
+        expect_passed(gated.create(deployment(2), "-n", namespace))
 
         def bound() -> list[Any]:
             pods = gated.get("pods", "-n", namespace)["items"]
@@ -147,30 +147,30 @@ class TestChosenNodePorts:
 
     def test_allocated_ports_are_warned_of(self, gated: Gated, namespace: str) -> None:
         result = gated.create(self.balancer(externalTrafficPolicy="Local"), "-n", namespace)
-        passed(result)
+        expect_passed(result)
         assert "Warning: node-port: spec.healthCheckNodePort" in result.stderr
         assert "Warning: node-port: spec.allocateLoadBalancerNodePorts" in result.stderr
-        passed(gated.kubectl("label", "service", "shop", "a=b", "-n", namespace))
+        expect_passed(gated.kubectl("label", "service", "shop", "a=b", "-n", namespace))
 
     def test_a_chosen_port_is_denied(self, gated: Gated, namespace: str) -> None:
         chosen = [{"port": 80, "nodePort": 31234}]
-        denied(gated.create(self.balancer(ports=chosen), "-n", namespace), "node-port")
+        expect_denied(gated.create(self.balancer(ports=chosen), "-n", namespace), "node-port")
         health = {"externalTrafficPolicy": "Local", "healthCheckNodePort": 31235}
-        denied(gated.create(self.balancer(**health), "-n", namespace), "node-port")
+        expect_denied(gated.create(self.balancer(**health), "-n", namespace), "node-port")
 
     def test_a_port_chosen_later_is_denied(self, gated: Gated, namespace: str) -> None:
-        passed(gated.create(self.balancer(), "-n", namespace))
+        expect_passed(gated.create(self.balancer(), "-n", namespace))
         patch = [{"op": "replace", "path": "/spec/ports/0/nodePort", "value": 31236}]
         result = gated.kubectl("patch", "service", "shop", "-n", namespace, "--type=json",
                                "-p", json.dumps(patch), check=False)  # fmt: skip
-        denied(result, "node-port")
+        expect_denied(result, "node-port")
 
 
 class TestUpdate:
     def test_patch(self, gated: Gated, namespace: str) -> None:
         gated.create(service(), "-n", namespace)
         patch = json.dumps({"spec": {"type": "NodePort"}})
-        denied(
+        expect_denied(
             gated.kubectl("patch", "service", "shop", "-n", namespace, "-p", patch, check=False),
             "node-port",
         )
@@ -178,7 +178,7 @@ class TestUpdate:
     def test_replace(self, gated: Gated, namespace: str) -> None:
         gated.create(deployment(0), "-n", namespace)
         manifest = json.dumps(deployment(0, hostNetwork=True))
-        denied(
+        expect_denied(
             gated.kubectl("replace", "-n", namespace, "-f", "-", stdin=manifest, check=False),
             "host-network",
         )
@@ -187,7 +187,7 @@ class TestUpdate:
         gated.create(deployment(0), "-n", namespace)
         result = gated.kubectl("expose", "deployment", "shop", "--port=80", "--type=LoadBalancer",
                                "-n", namespace, check=False)  # fmt: skip
-        denied(result, "load-balancer")
+        expect_denied(result, "load-balancer")
 
     def test_an_ephemeral_container_with_net_admin_is_warned_of(
         self, gated: Gated, namespace: str
@@ -195,7 +195,7 @@ class TestUpdate:
         gated.create(pod(), "-n", namespace)
         result = gated.kubectl("debug", "shop", "-n", namespace, "--image=busybox",
                                "--profile=netadmin", "--attach=false", check=False)  # fmt: skip
-        passed(result)
+        expect_passed(result)
         assert "net-capabilities: spec.ephemeralContainers[0]" in result.stderr
 
     def test_scale_is_nobodys_business(self, gated: Gated, namespace: str) -> None:
@@ -209,7 +209,7 @@ class TestUpdate:
         internal = {"service.beta.kubernetes.io/azure-load-balancer-internal": "true"}
         manifest = service(type="LoadBalancer")
         manifest["metadata"]["annotations"] = internal
-        passed(gated.create(manifest, "-n", namespace))
+        expect_passed(gated.create(manifest, "-n", namespace))
         patch = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}})
         arguments = (
             "patch",
@@ -221,11 +221,11 @@ class TestUpdate:
             "-p",
             patch,
         )
-        denied(gated.kubectl(*arguments, check=False), "external-ips")
+        expect_denied(gated.kubectl(*arguments, check=False), "external-ips")
         controller = gated.control_plane.kubeconfig_for(
             "system:serviceaccount:kube-system:service-controller", ("system:masters",)
         )
-        passed(gated.kubectl(*arguments, kubeconfig=controller, check=False))
+        expect_passed(gated.kubectl(*arguments, kubeconfig=controller, check=False))
 
 
 class TestRatchet:
@@ -243,14 +243,16 @@ class TestRatchet:
                   "value": {"name": "admin", "port": 81, "nodePort": 31999}}]  # fmt: skip
         result = gated.kubectl("patch", "service", "shop", "-n", old_violator, "--type=json",
                                "-p", json.dumps(patch), check=False)  # fmt: skip
-        denied(result, "node-port")
+        expect_denied(result, "node-port")
 
     def test_an_old_violator_can_be_scaled_annotated_and_healed(
         self, gated: Gated, old_violator: str
     ) -> None:
         gated.kubectl("annotate", "deployment", "shop", "a=b", "--overwrite", "-n", old_violator)
         gated.kubectl("scale", "deployment/shop", "--replicas=0", "-n", old_violator)
-        passed(gated.kubectl("set", "image", "deployment/shop", "web=nginx:2", "-n", old_violator))
+        expect_passed(
+            gated.kubectl("set", "image", "deployment/shop", "web=nginx:2", "-n", old_violator)
+        )
 
     def test_a_new_violation_beside_an_old_one_is_denied(
         self, gated: Gated, old_violator: str
@@ -259,14 +261,14 @@ class TestRatchet:
             {"name": "web", "ports": [{"containerPort": 80, "hostPort": 80}]}]}}}}  # fmt: skip
         result = gated.kubectl("patch", "deployment", "shop", "-n", old_violator,
                                "-p", json.dumps(patch), check=False)  # fmt: skip
-        denied(result, "host-port")
+        expect_denied(result, "host-port")
 
 
 class TestDeletion:
     def test_deletion_and_deletecollection_pass(self, gated: Gated, namespace: str) -> None:
         gated.create(service(), "-n", namespace)
         gated.create(pod(), "-n", namespace)
-        passed(gated.kubectl("delete", "services", "--all", "-n", namespace))
+        expect_passed(gated.kubectl("delete", "services", "--all", "-n", namespace))
         gated.kubectl("delete", "pods", "--all", "-n", namespace, "--force", "--grace-period=0")
         assert gated.get("pods", "-n", namespace)["items"] == []
 
@@ -279,10 +281,12 @@ class TestDeletion:
         name = gated.get(*target)["items"][0]["metadata"]["name"]
         gated.kubectl("patch", *target, name, "-p", held)
         gated.kubectl("delete", *target, name, "--wait=false", "--cascade=orphan")
-        passed(gated.kubectl("patch", *target, name, "--type=merge", "-p", free, check=False))
+        expect_passed(
+            gated.kubectl("patch", *target, name, "--type=merge", "-p", free, check=False)
+        )
 
     def test_a_namespace_with_violators_goes(self, gated: Gated, namespace: str) -> None:
-        passed(gated.create(pod({"livenessProbe": PROBE}), "-n", namespace))
+        expect_passed(gated.create(pod({"livenessProbe": PROBE}), "-n", namespace))
         gated.kubectl("delete", "pod", "shop", "-n", namespace, "--force", "--grace-period=0")
         gated.kubectl("delete", "namespace", namespace, "--timeout=30s")
 
@@ -290,8 +294,8 @@ class TestDeletion:
 class TestAuditLog:
     def test_denials_and_warnings_are_recorded(self, gated: Gated, namespace: str) -> None:
         start = gated.control_plane.audit_position()
-        denied(gated.create(service(type="NodePort"), "-n", namespace), "node-port")
-        passed(gated.create(pod({"livenessProbe": PROBE}), "-n", namespace))
+        expect_denied(gated.create(service(type="NodePort"), "-n", namespace), "node-port")
+        expect_passed(gated.create(pod({"livenessProbe": PROBE}), "-n", namespace))
 
         def annotations(resource: str) -> dict[str, str]:
             for event in gated.control_plane.audit_events(start):

@@ -154,7 +154,7 @@ def _raise() -> None:
 
 
 def test_what_libraries_log_becomes_lines() -> None:
-    logger = logging.getLogger("tests.some.library")
+    logger = logging.getLogger("tests.some.package")
     logger.propagate = False
 
     def use(log: Log) -> None:
@@ -170,7 +170,7 @@ def test_what_libraries_log_becomes_lines() -> None:
 
     late, unformatted, failed = written(use)
     assert (late["level"], late["message"]) == ("warning", "pod\n1 is late")
-    assert late["logger"] == "tests.some.library"
+    assert late["logger"] == "tests.some.package"
     assert unformatted["message"] == "%s %s"
     assert (failed["level"], failed["message"]) == ("error", "it failed")
     assert failed["traceback"][-1] == "KeyError: 'lost'"
