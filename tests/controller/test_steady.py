@@ -54,6 +54,9 @@ def mark(protected: Protected, controller: Control) -> None:
 def test_updates_of_a_namespace_write_nothing(
     protected: Protected, controller: Control, namespace: str
 ) -> None:
+    event = f"/{namespace}/events"  # the last that is written of a new namespace
+    wait_for(lambda: any(event in one.uri for one in asked(protected.plane, AGENT)), 10, "it")
+    mark(protected, controller)
     before, start = versions(protected, namespace), protected.plane.audit_position()
     assert set(before) == GENERATED
 
