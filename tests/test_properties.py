@@ -31,6 +31,8 @@ from webhook.audit.reports import FORMATS
 from webhook.config import ConfigError, load, ruleset
 from webhook.config.yamltext import documents
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 apiVersion: netreeve.io/v1alpha1
 kind: GateConfig

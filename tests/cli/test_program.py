@@ -44,7 +44,7 @@ def run(
     )
 
 
-@pytest.mark.parametrize(("stdin", "code"), [("", 0), (BAD, 1), ("a: [", 2)])
+@pytest.mark.parametrize(("stdin", "code"), [("---\n", 0), (BAD, 1), ("a: [", 2)])
 def test_the_exit_code_is_that_of_the_process(stdin: str, code: int) -> None:
     done = run("check", "-", stdin=stdin)
     assert (done.returncode, done.stderr) == (code, "")
@@ -102,6 +102,7 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_without_a_traceback(tmp_path: Path) -> None:
     fifo = tmp_path / "manifests.yaml"
