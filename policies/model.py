@@ -170,8 +170,9 @@ class Policy(Generic[S, P]):
     """One rule of the gate: a constant named POLICY in a module of its own.
 
     ``validate(subject, request, params)`` yields violations and never changes its subject.
-    ``mutate(subject, request, params)`` edits its subject, a private copy, in place; lists may
-    only be appended to, because the subject holds no more than the fields that policies read.
+    ``mutate(subject, request, params)`` assigns fields of its subject's metadata and spec. What
+    is in them stays as it is, a changed part is a new one: only so can the gate see what changed.
+    Lists may only get longer, because views hold no more than the fields that policies read.
     ``title`` states what must hold, ``why`` and ``fix`` are what ``netreeve explain`` prints.
     A policy with ``mutate`` has the action Mutate or Off, never Deny, Warn or Audit.
     ``compares``: it judges changes, and finds the old subject in ``request.old`` on UPDATE. The

@@ -39,11 +39,9 @@ def mutate(pod: PodView, request: Request, params: Params) -> None:
         return
     if (pod.metadata.annotations or {}).get(params.optOutAnnotation) == "false":
         return
-    if spec.dnsConfig is None:
-        spec.dnsConfig = PodDNSConfig()
-    if spec.dnsConfig.options is None:
-        spec.dnsConfig.options = []
-    spec.dnsConfig.options.append(PodDNSConfigOption("ndots", params.value))
+    config = spec.dnsConfig or PodDNSConfig()
+    options = [*(config.options or ()), PodDNSConfigOption("ndots", params.value)]
+    spec.dnsConfig = msgspec.structs.replace(config, options=options)
 
 
 def _asks_the_cluster(spec: PodSpec) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.objects import ObjectMeta, Pod, PodDNSConfig, PodDNSConfigOption, PodSpec
-from webhook.admission.patch import diff, escape
+from webhook.admission.patch import diff, escape, shell
 
 KEYS = st.text(min_size=1, max_size=5)
 TEXTS = st.none() | st.text(max_size=5)
@@ -51,6 +51,20 @@ def _document(pod: Pod) -> dict[str, Any]:
 
 def _foreign(document: dict[str, Any]) -> Any:
     return document["apiVersion"], document["spec"]["volumes"]
+
+
+@given(before=PODS, after=PODS)
+def test_what_is_assigned_after_a_shell_was_taken_is_in_the_patch(before: Pod, after: Pod) -> None:
+    kept = shell(before)
+    assert list(diff(kept, before)) == []
+    original = copy.deepcopy(before)
+    assert before.spec is not None
+    assert after.spec is not None
+    assert before.metadata is not None
+    before.spec.dnsConfig = after.spec.dnsConfig
+    before.metadata.labels = {**(before.metadata.labels or {}), "added": "yes"}
+    assert kept == original
+    assert kept != before
 
 
 @given(PODS)

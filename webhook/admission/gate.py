@@ -25,7 +25,7 @@ from policies.model import (
 )
 from policies.network_policies.views import NetworkPolicy
 from policies.workloads import shows_static_pod
-from webhook.admission.patch import diff
+from webhook.admission.patch import diff, shell
 from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.ratchet import (
     NO_ANSWERS,
@@ -120,11 +120,11 @@ class Gate:
 
     def _changed(self, lane: Lane, request: Request, review: Review) -> Verdict:
         try:
-            before, after = lane.read(review.object), lane.read(review.object)
+            after = lane.read(review.object)
         except UNREADABLE as error:
             return Verdict((Finding(MALFORMED, Action.DENY, _malformed(error)),))
         request = self._placed(request)
-        subjects = lane.resource.subjects(after)
+        before, subjects = shell(after), lane.resource.subjects(after)
         for step in lane.mutating:
             for setting in self._settings(step, request, before)[:1]:
                 try:
@@ -132,7 +132,8 @@ class Gate:
                 except Exception as error:  # rule 1: a policy that raises is no allow
                     finding = Finding(step.policy.id, Action.DENY, _failed(error))
                     return Verdict((finding,), (), (error,))
-        return Verdict((), tuple(diff(before, after))) if before != after else ALLOWED
+        patch = tuple(diff(before, after))
+        return Verdict((), patch) if patch else ALLOWED
 
     def _verdict(
         self, lane: Lane, steps: Steps, request: Request, review: Review, answers: Answers

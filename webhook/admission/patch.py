@@ -6,12 +6,26 @@ compared field by field and new ones appended. Parents that are absent are added
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 Operation = dict[str, Any]
+
+
+def shell(view: msgspec.Struct) -> msgspec.Struct:
+    """A view to be compared with once fields of ``view`` or of its direct parts were assigned.
+
+    What is deeper is shared: decoding or copying that costs more than all that edits it.
+    """
+    kept = copy.copy(view)
+    for name in view.__struct_fields__:
+        part = getattr(view, name)
+        if isinstance(part, msgspec.Struct):
+            setattr(kept, name, copy.copy(part))
+    return kept
 
 
 def diff(before: Any, after: Any, path: str = "") -> Iterator[Operation]:
@@ -24,7 +38,7 @@ def diff(before: Any, after: Any, path: str = "") -> Iterator[Operation]:
     elif isinstance(before, msgspec.Struct):
         for name in before.__struct_fields__:
             old, new = getattr(before, name), getattr(after, name)
-            if old != new:  # most of an object is equal: compared in C, not walked
+            if old is not new and old != new:  # most of an object is equal: not walked
                 yield from diff(old, new, f"{path}/{name}")
     elif isinstance(before, dict):
         for key in sorted(before.keys() | after.keys()):

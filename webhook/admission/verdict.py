@@ -45,11 +45,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def allowed(self) -> bool:
-        return not any(finding.action is Action.DENY for finding in self.findings)
+        return Action.DENY not in [finding.action for finding in self.findings]
 
     def under(self, action: Action) -> tuple[Finding, ...]:
         """The findings with this action."""
-        return tuple(finding for finding in self.findings if finding.action is action)
+        return tuple([finding for finding in self.findings if finding.action is action])
 
 
 ALLOWED = Verdict()
