@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.network_policies.views import NetworkPolicy
+from policies.network_policies.views import NetworkPolicy, NetworkPolicySpec
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 NETREEVE = "netreeve"
@@ -11,6 +11,9 @@ BASELINE = "netreeve.io/baseline"
 DEFAULT_DENY = "default-deny"
 """The name of a baseline's last policy: where it stands, the whole baseline does."""
 
+TYPES = {"Ingress", "Egress"}
+STATUS = "netreeve.io/baseline-status"
+"""On a namespace: how it stands, and what it had, as the controller has written it."""
 NAMESPACE_UID = "netreeve.io/namespace-uid"
 """On a policy: the uid of the namespace it was written for, which may have gone since."""
 
@@ -22,11 +25,23 @@ def is_managed(policy: NetworkPolicy) -> bool:
 
 
 def covers(policy: NetworkPolicy, namespace_uid: str) -> bool:
-    """Whether this is the last policy of a baseline, written for this very namespace."""
+    """Whether this is the last policy of a baseline, for this very namespace and unchanged.
+
+    Of labels and annotations alone nothing is denied.
+    """
     meta = policy.metadata
     return (
         meta is not None
         and meta.name == DEFAULT_DENY
         and is_managed(policy)
         and (meta.annotations or {}).get(NAMESPACE_UID) == namespace_uid
+        and policy.spec is not None
+        and _denies_everything(policy.spec)
     )
+
+
+def _denies_everything(spec: NetworkPolicySpec) -> bool:
+    """Selects every pod, speaks to both directions and allows nothing in either."""
+    selector = spec.podSelector
+    every_pod = selector is None or not (selector.matchLabels or selector.matchExpressions)
+    return every_pod and set(spec.policyTypes or ()) == TYPES and not (spec.ingress or spec.egress)

@@ -66,6 +66,15 @@ class Control:
         finally:
             os.kill(self._process.pid, signal.SIGCONT)
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Within the block there is no process; afterwards another one."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
     @property
     def resident(self) -> int:
         """Memory in bytes."""

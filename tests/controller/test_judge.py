@@ -8,23 +8,25 @@ import pytest
 from policies.baseline.config import BaselineConfig
 from policies.baseline.facts import Facts
 from policies.baseline.objects import DENY_SPEC, Environment, Namespace, Observed, environment, plan
-from webhook.controller.judge import (
-    COVERED,
+from webhook.controller.judge import COVERED, PENDING, Judgement, judge
+from webhook.controller.views import GATE, StoredPod, StoredPolicy, Waiting, keep_pod, keep_policy
+from webhook.controller.written import (
     LONGEST_MESSAGE,
-    PENDING,
-    Judgement,
+    NEVER,
+    NOTHING,
+    Covered,
     Status,
     Written,
     annotation,
-    judge,
     written,
 )
-from webhook.controller.views import GATE, StoredPod, StoredPolicy, Waiting, keep_pod, keep_policy
 
 LABEL = "netreeve.io/baseline"
 UID = "netreeve.io/namespace-uid"
 OURS = {"app.kubernetes.io/managed-by": "netreeve", LABEL: "default-deny"}
 TEAM = Namespace("team", "1", {LABEL: "default-deny"})
+HAD = Covered("1", "default-deny", ("allow-dns", "default-deny"))
+BEFORE = Written("covered", "Covered", "", "2026-01-01T00:00:00Z", HAD)
 NOW, THEN = "2026-02-02T00:00:00Z", "2026-01-01T00:00:00Z"
 
 
@@ -159,28 +161,93 @@ def test_without_dns_it_is_held_or_denied() -> None:
     assert kept.status.state == "covered"
 
 
+def test_what_is_in_place_is_remembered() -> None:
+    assert judge(PLAIN, TEAM, complete()).covered == HAD
+    assert judge(PLAIN, TEAM, {}).covered == NEVER
+    assert judge(PLAIN, TEAM, {}, BEFORE).covered == HAD
+    assert judge(configured(dns={}), TEAM, complete(), BEFORE).covered == HAD
+
+
+@pytest.mark.parametrize("spec", [DENY_SPEC, {"podSelector": {}, "egress": [{}]}])
+def test_what_somebody_made_in_the_place_of_ours_is_taken_over(spec: dict[str, Any]) -> None:
+    observed = {**complete(), "default-deny": Observed("default-deny", {}, {}, spec)}
+    found = judge(PLAIN, TEAM, observed, BEFORE)
+    assert names(found) == ["default-deny"]
+    assert found.recreated == {"default-deny"}
+    assert found.recreated < found.ours
+    assert not found.release
+    assert found.status == PENDING
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        BEFORE,
+        Written(covered=Covered("2", "default-deny", ("allow-monitoring",))),
+        Written("covered", "Covered"),
+    ],
+)
+def test_a_users_own_policy_that_was_never_ours_is_not(before: Written) -> None:
+    """Here a preset is new whose name somebody has used; or the namespace is another one."""
+    env = configured(
+        baselines={"default-deny": {"allow": {"monitoring": {"namespaces": ["watch"]}}}}
+    )
+    observed = {**complete(TEAM, env), "allow-monitoring": Observed("allow-monitoring", {}, {}, {})}
+    found = judge(env, TEAM, observed, before)
+    assert "allow-monitoring" not in {*names(found), *found.recreated, *found.ours}
+    assert found.status
+    assert found.status.reason == "NameTaken"
+
+
+def test_a_policy_that_the_baseline_dropped_belongs_to_whoever_makes_it_next() -> None:
+    before = Written(covered=Covered("1", "default-deny", (*HAD.policies, "web")))
+    found = judge(PLAIN, TEAM, {**complete(), "web": Observed("web", {}, {}, {})}, before)
+    assert (names(found), found.left, found.covered) == ([], (), HAD)
+
+
+@pytest.mark.parametrize("labels", [{}, {LABEL: "open"}, {LABEL: ""}])
+def test_a_label_that_was_changed_past_the_gate_is_restored(labels: dict[str, str]) -> None:
+    env = configured(baselines={"open": {"allow": {"anyEgress": True}}})
+    found = judge(env, TEAM._replace(labels=labels), complete(), BEFORE)
+    assert found == Judgement(relabel="default-deny")
+
+
+@pytest.mark.parametrize(
+    "env", [configured(enabled=False), configured(name="new", baselines={"new": {}})]
+)
+def test_a_label_is_not_restored_to_what_is_not_in_force(env: Environment) -> None:
+    had = Written("covered", "Covered", covered=Covered("1", "old", ("default-deny",)))
+    assert not judge(env, TEAM._replace(labels={}), complete(), had).relabel
+
+
+@pytest.mark.parametrize("before", [NOTHING, Written(covered=Covered("2", "default-deny"))])
+def test_a_label_that_was_taken_off_properly_stays_off(before: Written) -> None:
+    found = judge(PLAIN, TEAM._replace(labels={}), complete(), before)
+    assert found == Judgement(release=True, left=("allow-dns", "default-deny"))
+
+
 def test_a_status_is_written_when_it_changes() -> None:
-    text = annotation(COVERED, Written(), NOW)
-    assert written(text) == Written(*COVERED, since=NOW)
-    assert annotation(COVERED, written(text), "2026-03-03T00:00:00Z") is None
+    text = annotation(COVERED, HAD, NOTHING, NOW)
+    assert written(text) == Written(*COVERED, NOW, HAD)
+    assert annotation(COVERED, HAD, written(text), "2026-03-03T00:00:00Z") is None
 
 
 def test_since_stays_while_state_and_reason_do() -> None:
     before = Written("covered", "LeftInPlace", "one", THEN)
-    text = annotation(Status("covered", "LeftInPlace", "two"), before, NOW)
+    text = annotation(Status("covered", "LeftInPlace", "two"), NEVER, before, NOW)
     assert written(text) == Written("covered", "LeftInPlace", "two", THEN)
 
 
 def test_a_long_message_is_cut_and_not_written_again() -> None:
     status = Status("failing", "WriteRefused", "x" * 2 * LONGEST_MESSAGE)
-    text = annotation(status, Written(), NOW)
+    text = annotation(status, NEVER, NOTHING, NOW)
     assert len(written(text).message) == LONGEST_MESSAGE
-    assert annotation(status, written(text), NOW) is None
+    assert annotation(status, NEVER, written(text), NOW) is None
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{", '{"state":1}', "null", '{"since":null}'])
 def test_an_annotation_that_is_none_is_overwritten(text: str | None) -> None:
-    assert written(text) == Written()
+    assert written(text) == NOTHING
 
 
 def test_of_a_users_policy_little_is_kept() -> None:

@@ -17,6 +17,7 @@ from tests.controller.protected import (
     PODS,
     POLICIES,
     SOON,
+    STATUS,
     Protected,
     fresh,
     pod,
@@ -139,27 +140,37 @@ def dns_ports_are(protected: Protected, namespace: str, port: int) -> bool:
     return {one["port"] for rule in rules for one in rule["ports"]} == {port}
 
 
-def test_a_label_that_is_taken_off_takes_the_status_with_it(
-    protected: Protected, namespace: str
+def test_a_label_that_is_taken_off_properly_stays_off(
+    protected: Protected, controller: Control, namespace: str
 ) -> None:
-    """With the right, or while the webhook was down; the policies stay."""
-    for kind in ("validating", "mutating"):
-        protected.kubectl("delete", f"{kind}webhookconfiguration", "00-netreeve")
-    try:
-        path = f"{NAMESPACES}/{namespace}"
+    """By the gate, with the right to it; the policies stay, and are told as left over."""
+    path = f"{NAMESPACES}/{namespace}"
+    protected.api.patch(path, {"metadata": {"labels": {LABEL: None}}})
+    assert protected.status(namespace) == {}
+    wait_for(lambda: "Released" in events(protected, namespace), SOON, "the event")
+    wait_for(lambda: left_over(controller) == len(GENERATED), SOON, "the metric")
+    assert LABEL not in protected.api.get(path)["metadata"]["labels"]
+    assert set(protected.policies(namespace)) == GENERATED
+    protected.api.patch(path, {"metadata": {"labels": {LABEL: "default-deny"}}})
+    protected.await_covered([namespace])
+    wait_for(lambda: left_over(controller) == 0, SOON, "the metric")
 
-        def taken_off() -> bool:
-            return not protected.kubectl(
-                "label", "namespace", namespace, f"{LABEL}-", check=False
-            ).returncode
 
-        wait_for(taken_off, SOON, "the API server to forget the webhooks")
-        wait_for(lambda: not protected.status(namespace), SOON, "the status to go")
-        assert set(protected.policies(namespace)) == GENERATED
-        protected.api.patch(path, {"metadata": {"labels": {LABEL: "default-deny"}}})
-        protected.await_covered([namespace])
-    finally:
-        protected.gated.register()
+def events(protected: Protected, namespace: str) -> set[str]:
+    """Their reasons."""
+    return {one["reason"] for one in protected.gated.get("events", "-n", namespace)["items"]}
+
+
+def left_over(controller: Control) -> float:
+    return controller.metrics()["netreeve_controller_leftovers"]
+
+
+def test_nobody_else_writes_the_status(protected: Protected, namespace: str) -> None:
+    before = protected.status(namespace)
+    for value in ("forged", None):
+        change = {"metadata": {"annotations": {STATUS: value, "example.com/own": "kept"}}}
+        protected.api.patch(f"{NAMESPACES}/{namespace}", change)
+        assert protected.status(namespace) == before
 
 
 def test_without_dns_new_namespaces_wait_and_others_stay(

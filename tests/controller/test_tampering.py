@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.controller.control import Control
 from tests.controller.protected import (
     CLIENTS,
     GENERATED,
@@ -166,6 +167,50 @@ def test_what_was_done_while_the_webhook_was_down_is_repaired(
             )
     events = protected.gated.get("events", "-n", namespace)["items"]
     assert "Repaired" in {one["reason"] for one in events}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_took_the_place_of_ours_is_taken_over(
+    protected: Protected, controller: Control, namespace: str, restarted: bool
+) -> None:
+    """Rename by recreate, also while no controller runs: what was ours is known by the status."""
+    before = specs(protected, namespace)
+    with webhook_down(protected):
+        with controller.stopped() if restarted else controller.frozen():
+            assert not delete_all(protected, namespace).returncode
+            for name, labels in (("default-deny", {}), ("allow-dns", {"app": "mine"})):
+                metadata = {"name": name, "labels": labels}
+                protected.api.create(POLICIES.format(namespace), {"metadata": metadata, **OWN})
+        wait_for(controller.leads, SOON, "the controller to lead")
+        wait_for(lambda: restored(protected, namespace, before), REPAIRED, "the repair")
+
+
+OWN = {"spec": {"podSelector": {"matchLabels": {"app": "none"}}, "egress": [{}]}}
+
+
+def restored(protected: Protected, namespace: str, before: dict[str, tuple[str, str]]) -> bool:
+    """Labels that are nobody's business stay."""
+    found = {name: spec for name, (spec, _) in specs(protected, namespace).items()}
+    return found == {name: spec for name, (spec, _) in before.items()}
+
+
+@pytest.mark.parametrize("change", [f"{LABEL}-", f"{LABEL}=other"])
+def test_a_label_that_was_changed_while_the_webhook_was_down_is_restored(
+    protected: Protected, namespace: str, change: str
+) -> None:
+    before = protected.policies(namespace)
+    path = f"{NAMESPACES}/{namespace}"
+    with webhook_down(protected):
+        protected.kubectl("label", "namespace", namespace, change, "--overwrite")
+        wait_for(
+            lambda: protected.api.get(path)["metadata"]["labels"].get(LABEL) == "default-deny",
+            REPAIRED,
+            "the label",
+        )
+        protected.await_covered([namespace])
+    assert protected.policies(namespace) == before
+    events = protected.gated.get("events", "-n", namespace)["items"]
+    assert "Relabelled" in {one["reason"] for one in events}
 
 
 def test_a_namespace_made_anew_gets_a_baseline_of_its_own(protected: Protected) -> None:

@@ -123,7 +123,7 @@ class Gate:
             after = lane.read(review.object)
         except UNREADABLE as error:
             return Verdict((Finding(MALFORMED, Action.DENY, _malformed(error)),))
-        request = self._placed(request)
+        request = self._comparing(lane, self._placed(request), review.old)
         before, subjects = shell(after), lane.resource.subjects(after)
         for step in lane.mutating:
             for setting in self._settings(step, request, before)[:1]:

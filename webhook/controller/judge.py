@@ -6,9 +6,7 @@ Never asks for a deletion: what a baseline does not have any more is told and le
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from policies.baseline.objects import (
     DENY_SPEC,
@@ -23,22 +21,7 @@ from policies.baseline.objects import (
 )
 from policies.network_policies.managed import BASELINE, DEFAULT_DENY
 from webhook.controller.views import is_ours
-
-State = Literal["covered", "pending", "failing"]
-LONGEST_MESSAGE = 1000
-
-
-class Status(NamedTuple):
-    """How a namespace stands. reason: one CamelCase word; message: what a person should know."""
-
-    state: State
-    reason: str
-    message: str
-
-    @property
-    def good(self) -> bool:
-        return self.reason == COVERED.reason
-
+from webhook.controller.written import NEVER, NOTHING, Covered, State, Status, Written
 
 COVERED = Status("covered", "Covered", "the NetworkPolicies of the baseline are in place")
 PENDING = Status("pending", "Pending", "the NetworkPolicies of the baseline are being written")
@@ -47,43 +30,69 @@ PENDING = Status("pending", "Pending", "the NetworkPolicies of the baseline are 
 class Judgement(NamedTuple):
     """missing: to be written in this order; those in `ours` are there, but not as they should be.
 
+    recreated: of these the ones that somebody else has made in the place of ours.
     release: the pods that wait may go. status: None where there is no baseline.
+    covered: what is to be remembered. left: policies of ours that no baseline asks for.
+    relabel: the baseline to put the namespace under again; nothing else is to be done then.
     """
 
     missing: tuple[Generated, ...] = ()
     ours: frozenset[str] = frozenset()
+    recreated: frozenset[str] = frozenset()
     release: bool = False
     status: Status | None = None
+    covered: Covered = NEVER
+    left: tuple[str, ...] = ()
     baseline: str = ""
+    relabel: str = ""
 
 
 def judge(
-    environment: Environment, namespace: Namespace, observed: Mapping[str, Observed]
+    environment: Environment,
+    namespace: Namespace,
+    observed: Mapping[str, Observed],
+    before: Written = NOTHING,
 ) -> Judgement:
-    """observed: all NetworkPolicies of the namespace, by name."""
+    """observed: all NetworkPolicies of the namespace, by name. before: its status as it is."""
     config, name = environment.config, namespace.labels.get(BASELINE)
+    lost = before.lost_by(namespace)
+    if lost and config.enabled and config.baseline(lost) is not None:
+        return Judgement(relabel=lost)
+    ours = frozenset(one.name for one in observed.values() if is_ours(one, namespace))
     if name is None:
-        return Judgement(release=True)
+        return Judgement(release=True, left=tuple(sorted(ours)))
     free = not config.enabled or config.pods == "off"
     covered = is_covered(namespace, observed.values())
     baseline = config.baseline(name)
     if not config.enabled or baseline is None:
         status = _retired(name, covered) if config.enabled else None
-        return Judgement(release=free or covered, status=status, baseline=name)
+        left = tuple(sorted(ours)) if config.enabled else ()
+        return Judgement(
+            release=free or covered, status=status, covered=before.covered, left=left, baseline=name
+        )
     wanted = plan(environment, baseline, namespace)
-    ours = frozenset(one.name for one in observed.values() if is_ours(one, namespace))
-    taken = [one.name for one in wanted.generated if one.name in observed.keys() - ours]
+    names = frozenset(one.name for one in wanted.generated)
+    # Only past the gate can ours have been deleted; what has come in its place is not respected.
+    recreated = (before.policies_of(namespace) & names & observed.keys()) - ours
+    ours |= recreated
+    taken = sorted(names & observed.keys() - ours)
     missing = tuple(
         one
         for one in wanted.generated
         if one.name not in taken and not _is_there(observed, one, namespace, name)
     )
+    left = () if wanted.hold else tuple(sorted(ours - names))
+    status = _status(wanted, missing, taken, left, covered=covered)
+    complete = status.state == "covered" and not wanted.hold and not missing
     denies = covered or _denies(observed, ours)
     return Judgement(
         missing,
         ours,
+        recreated,
         release=free or (denies and not missing),
-        status=_status(wanted, missing, taken, ours, covered=covered),
+        status=status,
+        covered=Covered(namespace.uid, name, tuple(sorted(names))) if complete else before.covered,
+        left=left,
         baseline=name,
     )
 
@@ -105,7 +114,7 @@ def _status(
     wanted: Plan,
     missing: tuple[Generated, ...],
     taken: list[str],
-    ours: frozenset[str],
+    left: tuple[str, ...],
     *,
     covered: bool,
 ) -> Status:
@@ -113,10 +122,9 @@ def _status(
     if taken:
         text = f"somebody's own NetworkPolicy has the name of the baseline's: {', '.join(taken)}"
         problems.insert(0, ("NameTaken", f"{text}; rename it, or take the baseline off"))
-    left = sorted(ours - {one.name for one in wanted.generated})
-    if left and not wanted.hold:
+    if left:
         text = f"not part of the baseline any more and left in place: {', '.join(left)}"
-        problems.append(("LeftInPlace", text))
+        problems.append(("LeftInPlace", f"{text}; {REMOVAL}"))
     state: State = "covered"
     if taken:
         state = "failing"
@@ -130,31 +138,9 @@ def _status(
 def _retired(name: str, covered: bool) -> Status:
     text = f"no baseline is named {name!r} any more"
     rest = "; its NetworkPolicies are left in place" if covered else " and nothing was generated"
-    return Status("failing", "BaselineUnknown", f"{text}{rest}: set {BASELINE} to one that is")
+    return Status(
+        "failing", "BaselineUnknown", f"{text}{rest}: set {BASELINE} to one that is, or {REMOVAL}"
+    )
 
 
-class Written(msgspec.Struct, frozen=True):
-    """The annotation with the status. since: RFC 3339, of this state and reason."""
-
-    state: str = ""
-    reason: str = ""
-    message: str = ""
-    since: str = ""
-
-
-def written(text: str | None) -> Written:
-    """What an annotation says; an empty one for none, and for what is none."""
-    try:
-        return msgspec.json.decode(text or "{}", type=Written)
-    except msgspec.DecodeError:
-        return Written()
-
-
-def annotation(status: Status, before: Written, now: str) -> str | None:
-    """The text to write; None when it says that already."""
-    message = status.message[:LONGEST_MESSAGE]
-    if (before.state, before.reason, before.message) == (status.state, status.reason, message):
-        return None
-    same = (before.state, before.reason) == (status.state, status.reason)
-    since = before.since if same and before.since else now
-    return msgspec.json.encode(Written(status.state, status.reason, message, since)).decode()
+REMOVAL = "netreeve baseline remove deletes what is left over"

@@ -15,18 +15,13 @@ from policies.baseline.objects import Environment, Generated, Namespace, manifes
 from policies.network_policies.managed import DEFAULT_DENY
 from webhook.cluster.errors import ClusterError, ConflictError, RefusedError
 from webhook.cluster.events import Event, Events, Reference
-from webhook.controller.cache import Cache
-from webhook.controller.judge import (
-    Judgement,
-    Status,
-    annotation,
-    judge,
-    written,
-)
+from webhook.controller.cache import Cache, Sent
+from webhook.controller.judge import Judgement, judge
 from webhook.controller.queue import WorkQueue
 from webhook.controller.states import States
 from webhook.controller.views import Known
 from webhook.controller.writer import Writer, is_ending
+from webhook.controller.written import Covered, Status, annotation, written
 
 PASSING = frozenset({408, 409, 429})
 """Refusals that say nothing about what was asked; 5xx neither."""
@@ -63,13 +58,10 @@ class Reconciler:
         if known is None or known.terminating or self.environment is None:
             self._states.forget(name)
             return
-        judgement = judge(self.environment, known.namespace, self._cache.policies(name))
-        self._states.judged(known, judgement)
+        before = written(known.status)
+        judgement = judge(self.environment, known.namespace, self._cache.policies(name), before)
         try:
-            await self._write_policies(known, judgement)
-            if judgement.release:
-                await self._release(known.namespace)
-            await self._tell(known, judgement)
+            await self._carry_out(known, judgement)
         except ClusterError as error:
             if is_ending(error):
                 return
@@ -77,19 +69,41 @@ class Reconciler:
                 await self._tell_failure(known, error)
             raise
 
+    async def _carry_out(self, known: Known, judgement: Judgement) -> None:
+        if judgement.relabel:
+            await self._relabel(known, judgement.relabel)
+            return
+        was_under_one = self._states.judged(known, judgement)
+        if was_under_one and not judgement.baseline:
+            await self._event(known.namespace, RELEASED)
+        await self._write_policies(known, judgement)
+        if judgement.release:
+            await self._release(known.namespace)
+        await self._tell(known, judgement)
+
+    async def _relabel(self, known: Known, baseline: str) -> None:
+        """Undo what was done to the label while nobody asked the gate."""
+        await self._writer.relabel(known, baseline)
+        log.warning("namespace %s: put under %s again", known.namespace.name, baseline)
+        await self._event(known.namespace, RELABELLED)
+
     async def _write_policies(self, known: Known, judgement: Judgement) -> None:
         """In order: each is sent when the one before it was accepted."""
         name, sent = known.namespace.name, self._cache.sent_policies
         for one in judgement.missing:
             key = f"{name}/{one.name}"
+            self._look_again(name)
             if sent.waits(key):
-                # No event comes if what was written changed nothing: look again then.
-                self._queue.add_later(name, sent.PATIENCE)
                 continue
             with sent.sending(key):
                 await self._write_policy(known.namespace, one, judgement)
-            if one.name == DEFAULT_DENY and written(known.status).state == "covered":
+            was_there = written(known.status).state == "covered" and one.name == DEFAULT_DENY
+            if was_there or one.name in judgement.recreated:
                 await self._event(known.namespace, REPAIRED)
+
+    def _look_again(self, name: str) -> None:
+        """Also where no event comes: what was written may have changed nothing."""
+        self._queue.add_later(name, Sent.PATIENCE)
 
     async def _write_policy(
         self, namespace: Namespace, one: Generated, judgement: Judgement
@@ -97,10 +111,13 @@ class Reconciler:
         body = manifest(one, namespace, judgement.baseline)
         if one.name in judgement.ours:
             await self._writer.repair(body)
-        else:
-            # Another one has made it: the watch will say whose it is.
-            with suppress(ConflictError):
-                await self._writer.create(body)
+            return
+        try:
+            await self._writer.create(body)
+        except ConflictError as error:
+            # Another one has made it, and the watch will say whose it is; else it was a quota.
+            if "AlreadyExists" not in error.reasons:
+                raise
 
     async def _release(self, namespace: Namespace) -> None:
         """Take the gate from the pods that wait.
@@ -114,6 +131,8 @@ class Reconciler:
             for name, pod in self._cache.waiting(namespace.name).items()
         }
         waiting = {key: pod for key, pod in keyed.items() if not sent.waits(key)}
+        if keyed:
+            self._look_again(namespace.name)
         if not waiting or not await self._writer.is_current(namespace):
             return
         for key, pod in waiting.items():
@@ -124,14 +143,17 @@ class Reconciler:
         """Write the status where it differs from what is written; never one that is passing."""
         status = judgement.status
         if status is None and known.status and not judgement.baseline:
-            await self._annotate(known.namespace, None)
+            await self._annotate(known, None)
         elif status and (status.state == "failing" or not judgement.missing):
-            await self._tell_status(known, status)
+            await self._tell_status(known, status, judgement.covered)
 
-    async def _tell_status(self, known: Known, status: Status) -> None:
+    async def _tell_status(self, known: Known, status: Status, covered: Covered) -> None:
         now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        text = annotation(status, written(known.status), now)
-        if text is not None and await self._annotate(known.namespace, text):
+        before = written(known.status)
+        text = annotation(status, covered, before, now)
+        if text is None or not await self._annotate(known, text):
+            return
+        if status != (before.state, before.reason, before.message):
             log.info("namespace %s: %s: %s", known.namespace.name, status.reason, status.message)
             await self._event(known.namespace, status)
 
@@ -139,24 +161,40 @@ class Reconciler:
         """What the API server has refused for good, as far as one can tell."""
         if isinstance(error, RefusedError) and error.status < 500 and error.status not in PASSING:
             self._states.failed(known.namespace.name)
-            await self._tell_status(known, Status("failing", "WriteRefused", str(error)))
+            status = Status("failing", "WriteRefused", str(error))
+            await self._tell_status(known, status, written(known.status).covered)
 
-    async def _annotate(self, namespace: Namespace, text: str | None) -> bool:
-        sent = self._cache.sent_statuses
-        if sent.waits(namespace.name):
-            self._queue.add_later(namespace.name, sent.PATIENCE)
+    async def _annotate(self, known: Known, text: str | None) -> bool:
+        name, sent = known.namespace.name, self._cache.sent_statuses
+        if sent.waits(name):
+            self._look_again(name)
             return False
-        with sent.sending(namespace.name):
-            await self._writer.annotate(namespace, text)
+        with sent.sending(name):
+            await self._writer.annotate(known, text)
         return True
 
     async def _event(self, namespace: Namespace, status: Status) -> None:
         about = Reference("v1", "Namespace", namespace.name, uid=namespace.uid)
-        warning = status.state != "covered" or status is REPAIRED
+        warning = status.state != "covered" or status in UNDONE
         event = Event(about, status.reason, status.message, "WriteBaseline", warning)
         await self._events.tell(event)
 
 
 REPAIRED = Status(
-    "covered", "Repaired", "the default-deny was deleted or changed by somebody and is restored"
+    "covered",
+    "Repaired",
+    "a NetworkPolicy of the baseline was deleted or changed by somebody and is restored",
+)
+RELABELLED = Status(
+    "covered",
+    "Relabelled",
+    "somebody took or changed the label of the baseline without being asked by Netreeve, and it "
+    "is restored",
+)
+UNDONE = (REPAIRED, RELABELLED)
+RELEASED = Status(
+    "failing",
+    "Released",
+    "not under a baseline any more; its NetworkPolicies are left in place, and netreeve baseline "
+    "remove deletes them",
 )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from webhook.controller.judge import Judgement
 from webhook.controller.views import Known
+from webhook.controller.written import Status
 
 EXCLUDED = "excluded"
 STATES = ("covered", "pending", "failing", EXCLUDED)
@@ -29,14 +30,24 @@ class States:
         self._now = now
         self._states: dict[str, str] = {}
         self._pending: dict[str, _Pending] = {}
+        self._left: dict[str, int] = {}
 
-    def judged(self, known: Known, judgement: Judgement) -> None:
+    def judged(self, known: Known, judgement: Judgement) -> bool:
+        """Whether the namespace was under a baseline so far."""
         name = known.namespace.name
         status = judgement.status
+        before = self._states.get(name, EXCLUDED)
         self._states[name] = status.state if status else EXCLUDED
+        self._left[name] = len(judgement.left)
         if status and status.state == "pending":
             self._wait(known)
-            return
+        else:
+            self._arrive(known, status)
+        return before != EXCLUDED
+
+    def _arrive(self, known: Known, status: Status | None) -> None:
+        """Coverage, or any other end of waiting."""
+        name = known.namespace.name
         pending = self._pending.pop(name, None)
         covered = status is not None and status.state == "covered"
         if covered and pending and pending.uid == known.namespace.uid:
@@ -46,18 +57,22 @@ class States:
         self._states[name] = "failing"
 
     def forget(self, name: str) -> None:
-        self._states.pop(name, None)
-        self._pending.pop(name, None)
+        for one in (self._states, self._pending, self._left):
+            one.pop(name, None)
 
     def clear(self) -> None:
         """Nobody leads here: what was known goes stale."""
-        self._states.clear()
-        self._pending.clear()
+        for one in (self._states, self._pending, self._left):
+            one.clear()
 
     def counts(self) -> dict[tuple[str, ...], int]:
         """By state; every state is there, or none is while nobody leads here."""
         found = Counter(self._states.values())
         return {(state,): found[state] for state in STATES} if self._states else {}
+
+    def left(self) -> int:
+        """Policies of ours that no baseline asks for any more."""
+        return sum(self._left.values())
 
     def _wait(self, known: Known) -> None:
         """The API server's time of creation has whole seconds, so up to one is added."""

@@ -5,6 +5,7 @@ The API server's own answers; never a request.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,10 +18,10 @@ from policies.network_policies.managed import (
     MANAGED_BY,
     NAMESPACE_UID,
     NETREEVE,
+    STATUS,
 )
 from webhook.cluster.objects import AnnotatedMetadata, Metadata, Object
 
-STATUS = "netreeve.io/baseline-status"
 GATE = "netreeve.io/baseline"
 OUR_LABELS = (MANAGED_BY, BASELINE)
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -35,13 +36,18 @@ class StoredNamespace(Object):
     metadata: NamespaceMetadata
 
 
-class Known(NamedTuple):
-    """A namespace. status: the text of its annotation, None without one. created: RFC 3339."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A namespace. status: the text of its annotation, None without one. created: RFC 3339.
+
+    version: its resourceVersion; most updates change nothing else, which is no change to us.
+    """
 
     namespace: Namespace
     terminating: bool
     created: str
     status: str | None
+    version: str = field(compare=False)
 
 
 class StoredPolicy(Object):
@@ -87,7 +93,8 @@ def keep_namespace(stored: StoredNamespace) -> Known:
     annotations.pop(_LAST_APPLIED, None)
     status = annotations.pop(STATUS, None)
     namespace = Namespace(meta.name, meta.uid, meta.labels or {}, annotations)
-    return Known(namespace, meta.deletionTimestamp is not None, meta.creationTimestamp, status)
+    terminating = meta.deletionTimestamp is not None
+    return Known(namespace, terminating, meta.creationTimestamp, status, meta.resourceVersion)
 
 
 def keep_policy(stored: StoredPolicy) -> Observed:

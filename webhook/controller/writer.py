@@ -1,6 +1,6 @@
-"""What the controller writes: policies, gates and statuses, one request each. Deletes nothing.
+"""What the controller writes: policies, gates, statuses and labels, one request each.
 
-Decides nothing; every method raises ClusterError.
+Deletes nothing and decides nothing; every method raises ClusterError.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from policies.baseline.objects import Namespace
+from policies.network_policies.managed import BASELINE, STATUS
 from webhook.cluster import apply
 from webhook.cluster.apply import FIELD_MANAGER, path
 from webhook.cluster.connection import Connection
 from webhook.cluster.errors import ClusterError, ConflictError, NotFoundError, RefusedError
-from webhook.controller.views import GATE, STATUS, StoredNamespace, Waiting
+from webhook.controller.views import GATE, Known, StoredNamespace, Waiting
 
 POLICIES = ("networking.k8s.io/v1", "networkpolicies")
 EVERY_FIELD: Mapping[str, Any] = {"ingress": [], "egress": []}
@@ -66,11 +67,21 @@ class Writer:
             if error.status != 422:
                 raise
 
-    async def annotate(self, namespace: Namespace, status: str | None) -> None:
-        """Set the status of this very namespace, or take it away."""
-        metadata = {"uid": namespace.uid, "annotations": {STATUS: status}}
-        where = path("v1", "namespaces", name=namespace.name)
-        await self._count("status", self._api.merge_patch(where, {"metadata": metadata}))
+    async def annotate(self, known: Known, status: str | None) -> None:
+        """Set the status, or take it away. Raises ConflictError where the namespace has changed.
+
+        What the status remembers must never be written beside another label than it was read with.
+        """
+        await self._patch_namespace(known, "status", {"annotations": {STATUS: status}})
+
+    async def relabel(self, known: Known, baseline: str) -> None:
+        """Put the namespace under a baseline. Raises ConflictError where it has changed."""
+        await self._patch_namespace(known, "label", {"labels": {BASELINE: baseline}})
+
+    async def _patch_namespace(self, known: Known, kind: str, metadata: Json) -> None:
+        patch = {"metadata": {**metadata, "resourceVersion": known.version}}
+        where = path("v1", "namespaces", name=known.namespace.name)
+        await self._count(kind, self._api.merge_patch(where, patch))
 
     async def is_current(self, namespace: Namespace) -> bool:
         """Whether the namespace is still the one that is known; asked of the API server."""

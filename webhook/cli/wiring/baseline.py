@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from policies.baseline.config import BaselineConfig
-from policies.network_policies.managed import BASELINE
+from policies.network_policies.managed import BASELINE, STATUS
 from webhook.audit.baseline import json, table
 from webhook.audit.baseline.read import Reader
 from webhook.audit.baseline.report import Preview, Report, obstacles, preview
@@ -18,8 +16,7 @@ from webhook.cluster.apply import Writer, path
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
 from webhook.cluster.errors import ClusterError, NotFoundError
-from webhook.controller.judge import written
-from webhook.controller.views import STATUS
+from webhook.controller.written import Written, written
 
 USER_AGENT = "netreeve-baseline"
 _FORMATS = {"table": table.write, "json": json.write}
@@ -64,8 +61,16 @@ async def look(asked: Asked, connection: Connection) -> Report:
     if asked.action != "show" and found.known:
         seen = preview(asked.config, found, ground, await reader.traffic())
     said = written(found.namespace.annotations.get(STATUS))
-    status = msgspec.structs.asdict(said) if said.state else {}
-    return Report(found, status, seen)
+    return Report(found, _shown(said) if said.state else {}, seen)
+
+
+def _shown(said: Written) -> dict[str, str]:
+    return {
+        "state": said.state,
+        "reason": said.reason,
+        "message": said.message,
+        "since": said.since,
+    }
 
 
 def _refusal(report: Report) -> list[str]:

@@ -155,6 +155,11 @@ class _Process:
         )
         for name, description, read in (
             ("queue.depth", "Namespaces waiting to be looked at", lambda: len(controller.queue)),
+            (
+                "leftovers",
+                "NetworkPolicies of ours that no baseline asks for",
+                controller.states.left,
+            ),
             ("leading", "1 while this process leads", lambda: election.is_leader),
             ("synced", "1 when the cluster is known", lambda: controller.synced),
             ("failing_watches", "Watches that are broken now", lambda: controller.cache.failing),

@@ -1,0 +1,51 @@
+"""baseline-status: only the controller says how a namespace stands to its baseline.
+
+Field: metadata.annotations[netreeve.io/baseline-status] of a Namespace, on CREATE and UPDATE.
+What anybody else writes there is put back as it was, like the status of other kinds. With a label
+netreeve.io/baseline that is changed or taken off it goes: baseline-guard has let that happen, and
+the controller, which restores a label that was changed past the gate, can tell so.
+"""
+
+from __future__ import annotations
+
+from policies.baseline.config import BaselineConfig
+from policies.model import CREATE, UPDATE, Action, Policy, Request, Rule
+from policies.network_policies.managed import BASELINE, STATUS
+from policies.objects import Labels, Namespace
+
+
+def mutate(namespace: Namespace, request: Request, config: BaselineConfig) -> None:
+    meta, old = namespace.metadata, request.old
+    if meta is None or meta.deletionTimestamp or request.user.username in config.controllers:
+        return
+    before = old.metadata if isinstance(old, Namespace) else None
+    was, stated = (before.labels, before.annotations) if before else (None, None)
+    label, kept = _label(was), (stated or {}).get(STATUS)
+    if label is not None and label != _label(meta.labels):
+        kept = None
+    others = {key: text for key, text in (meta.annotations or {}).items() if key != STATUS}
+    if (meta.annotations or {}).get(STATUS) != kept:
+        meta.annotations = others if kept is None else {**others, STATUS: kept}
+
+
+def _label(labels: Labels | None) -> str | None:
+    return (labels or {}).get(BASELINE)
+
+
+POLICY = Policy(
+    id="baseline-status",
+    title="Only the controller writes how a namespace stands",
+    why=(
+        "The annotation netreeve.io/baseline-status says how a namespace stands to its baseline, "
+        "and what it had. The controller restores what was deleted, and a label that was changed, "
+        "while the gate was not asked, and knows by it what was there. A label that was changed "
+        "with the right to it takes the annotation along, and stays changed."
+    ),
+    fix="Nothing needs doing: what others write there is put back.",
+    rules=(Rule("", "namespaces", frozenset({CREATE, UPDATE})),),
+    standard=Action.MUTATE,
+    strict=Action.MUTATE,
+    params=BaselineConfig,
+    compares=True,
+    mutate=mutate,
+)
