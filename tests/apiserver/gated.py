@@ -26,6 +26,8 @@ from tests.controlplane.process import Process, Spawner
 from tests.controlplane.wait import wait_for
 
 NAME = "gate.netreeve.io"
+SERVICE = "netreeve-serve.netreeve.svc"
+"""The name by which the server proves itself."""
 GRACE = 20.0
 """Seconds: longer than the server drains."""
 CONFIG = {
@@ -81,11 +83,12 @@ class Gate:
     def __init__(self, folder: Path, control_plane: ControlPlane, stack: ExitStack) -> None:
         folder.mkdir(parents=True)
         self._authority = Authority(folder / "ca")
-        pair = self._authority.server("netreeve", ["127.0.0.1", "localhost"])
+        pair = self._authority.server("netreeve", ["127.0.0.1", SERVICE])
         certs = folder / "certs"
         certs.mkdir()
         (certs / "tls.crt").write_bytes(pair.cert.read_bytes())
         (certs / "tls.key").write_bytes(pair.key.read_bytes())
+        (certs / "ca.crt").write_bytes(self._authority.pair.cert.read_bytes())
         (folder / "config.yaml").write_text(json.dumps(CONFIG))
         self.port, self.health = free_port(), free_port()
         self.log = folder / "netreeve.log"

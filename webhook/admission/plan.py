@@ -16,6 +16,7 @@ from policies.model import Action, Policy, Rule
 from policies.resources import BUILT_IN, Resource, by_resource, custom
 from policies.selectors import LabelSelector
 from policies.workloads import WORKLOADS, CustomWorkload
+from webhook.admission import proof
 
 Body = bytes | msgspec.Raw
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
@@ -104,9 +105,9 @@ Key = tuple[str, str, str]
 
 def lanes(ruleset: Ruleset) -> dict[Key, Lane]:
     """The look-up table from a request to its Lane."""
-    resources = by_resource((*BUILT_IN, *map(custom, ruleset.workloads)))
+    resources = by_resource((*BUILT_IN, proof.READER, *map(custom, ruleset.workloads)))
     steps: dict[Key, list[Step]] = {}
-    for step in ruleset.steps:
+    for step in (*ruleset.steps, _PROOF):
         if step.enabled:
             for rule in _rules(step.policy, ruleset.workloads):
                 for operation in rule.operations:
@@ -115,6 +116,10 @@ def lanes(ruleset: Ruleset) -> dict[Key, Lane]:
         key: _lane(resources[key[1], key[2].partition("/")[0]], chosen)
         for key, chosen in steps.items()
     }
+
+
+_PROOF = Step(proof.POLICY, Setting(Action.DENY, proof.POLICY.params()))
+"""In every ruleset, whatever the configuration says."""
 
 
 def _lane(resource: Resource, steps: Sequence[Step]) -> Lane:

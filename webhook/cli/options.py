@@ -43,14 +43,26 @@ def add_lease(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--lease",
         metavar="NAMESPACE/NAME",
-        type=_lease,
+        type=_namespaced,
         default="netreeve/netreeve-control",
         help="the Lease by which one `netreeve control` leads (default: %(default)s); while it "
         "does not exist, namespaces get no baseline and no pod waits for one",
     )
 
 
-def _lease(text: str) -> tuple[str, str]:
+def add_service(command: argparse.ArgumentParser) -> None:
+    """``--service``: how the API server reaches the servers, and so by which name."""
+    command.add_argument(
+        "--service",
+        metavar="NAMESPACE/NAME",
+        type=_namespaced,
+        default="netreeve/netreeve-serve",
+        help="the Service by which API servers reach `netreeve serve`, and whose name its "
+        "certificate must have (default: %(default)s)",
+    )
+
+
+def _namespaced(text: str) -> tuple[str, str]:
     namespace, separator, name = text.partition("/")
     if not separator or not namespace or not name or "/" in name:
         raise argparse.ArgumentTypeError(f"{text!r} must be NAMESPACE/NAME")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webhook.cli.options import add_lease
+from webhook.cli.options import add_lease, add_service
 from webhook.server.listen import Address, AddressError, parse
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ DRAIN_SECONDS = 15.0
 
 _DESCRIPTION = """\
 Answers the API server's admission reviews over HTTPS: POST /validate and POST /mutate.
-On the health port, over plain HTTP: /livez, /readyz and /metrics.
+On the health port, over plain HTTP: /livez, /readyz and /metrics. It is ready while it sees
+itself deny, over TLS as the API server would verify it, what is known to be bad.
 
 In a cluster it needs a certificate, and to list and watch namespaces, nodes and
 networkpolicies, and the lease of its controller. To try it
@@ -67,8 +68,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--cert-dir",
         metavar="DIR",
         type=Path,
-        help=f"directory with tls.crt and tls.key (default: {CERT_DIR}; with --standalone, "
-        "a temporary one)",
+        help="directory with tls.crt, tls.key and, in ca.crt, the CA bundle that clients trust, as "
+        f"mounted from a Secret (default: {CERT_DIR}; with --standalone, a temporary one). Without "
+        "them it is not ready and waits",
     )
     command.add_argument(
         "--config",
@@ -85,6 +87,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         f"replica first (default: {DRAIN_SECONDS:g})",
     )
     add_lease(command)
+    add_service(command)
     cluster = command.add_mutually_exclusive_group()
     cluster.add_argument(
         "--kubeconfig",
@@ -133,6 +136,7 @@ def _options(args: argparse.Namespace) -> Iterator[Options]:
             standalone=args.standalone,
             kubeconfig=args.kubeconfig,
             lease=args.lease,
+            service=args.service,
             drain=args.drain,
         )
 

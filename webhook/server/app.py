@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from starlette.types import Receive, Scope, Send
 
 from policies.model import Right, User
-from webhook.admission import review
+from webhook.admission import proof, review
 from webhook.admission.gate import Gate, Review
 from webhook.admission.ratchet import Answers
 from webhook.admission.verdict import Verdict
@@ -177,7 +177,9 @@ class Webhook:
             return review.encode_refusal(
                 review.InvalidReviewError("could not be judged: internal error", asked.uid)
             )
-        self._recorder.reviewed(webhook, asked, verdict, started, headers.get(b"traceparent", b""))
+        if given.request.group != proof.GROUP:  # asked by ourselves, again and again
+            trace = headers.get(b"traceparent", b"")
+            self._recorder.reviewed(webhook, asked, verdict, started, trace)
         return answer
 
     async def _judge_again(self, given: Review, verdict: Verdict, size: int) -> Verdict:

@@ -24,6 +24,7 @@ from opentelemetry.sdk.resources import Resource
 from webhook.admission.plan import Ruleset
 from webhook.config import ConfigError, GateConfig, ruleset
 from webhook.config.reload import ConfigFile
+from webhook.probe import Peer
 from webhook.server.app import Webhook
 from webhook.server.following import observe_following
 from webhook.server.health import Readiness, health
@@ -33,6 +34,7 @@ from webhook.server.listener import Listener
 from webhook.server.protocol import Guard
 from webhook.server.reload import ConfigWatch, make_gate
 from webhook.server.run import Pulse, Server, settle
+from webhook.server.selfproof import SelfProof
 from webhook.server.standalone import make_certificates
 from webhook.server.tls import CertificateError, CertificateHolder
 from webhook.telemetry import spans
@@ -54,10 +56,11 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """cert_dir: holds tls.crt and tls.key, or gets them with ``standalone``.
+    """cert_dir: holds tls.crt, tls.key and ca.crt, now or later, or gets them with ``standalone``.
 
     config: None for the standard profile. kubeconfig: None for the service account of the pod.
-    lease: namespace and name of the controller's. drain: seconds to go on serving after SIGTERM.
+    lease: namespace and name of the controller's. service: of that by which API servers reach us.
+    drain: seconds to go on serving after SIGTERM.
     """
 
     listen: Address
@@ -67,6 +70,7 @@ class Options:
     standalone: bool
     kubeconfig: str | None
     lease: tuple[str, str]
+    service: tuple[str, str]
     drain: float
 
 
@@ -132,6 +136,13 @@ async def _serve(
         pulse = Pulse()
         _observe(parts.metrics, under_way, guard, pulse)
         beside = [pulse.run(), parts.certificates.watch(), settle(lambda: not readiness.missing())]
+        proof = SelfProof(
+            _itself(options, bound(parts.reviews)),
+            options.cert_dir,
+            lambda: parts.certificates.missing,
+        )
+        readiness.require_none("proven", lambda: proof.obstacle)
+        beside.append(proof.run())
         if parts.file:
             watch = ConfigWatch(parts.file, webhook, telemetry, cluster=cluster, now=_now)
             parts.metrics.gauge(
@@ -150,6 +161,15 @@ async def _serve(
         server.stop_on_signals()
         announce(bound(parts.reviews), bound(parts.checks))
         await server.run(parts.reviews, parts.checks, beside)
+
+
+def _itself(options: Options, reviews: Address) -> Peer:
+    """As a client on this machine that knows us by the name that API servers ask for."""
+    host = {"::": "127.0.0.1", "0.0.0.0": "127.0.0.1"}.get(reviews.host, reviews.host)  # noqa: S104
+    namespace, service = options.service
+    return Peer(
+        host, reviews.port, "localhost" if options.standalone else f"{service}.{namespace}.svc"
+    )
 
 
 def _now() -> datetime:
@@ -222,9 +242,11 @@ def _logging_to(log: Log) -> Iterator[None]:
 
 def _certificates(options: Options, telemetry: Telemetry, reviews: Address) -> CertificateHolder:
     holder = CertificateHolder(options.cert_dir, telemetry, _now)
+    if not options.standalone:
+        holder.poll()  # a Secret may be mounted before it is written
+        return holder
     try:
-        if options.standalone:
-            make_certificates(options.cert_dir, reviews.host, _now())
+        make_certificates(options.cert_dir, reviews.host, _now())
         holder.load()
     except CertificateError as error:
         raise StartError(str(error)) from error

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 Check = Callable[[], bool]
+Obstacle = Callable[[], str]
 
 
 class Readiness:
@@ -24,13 +25,20 @@ class Readiness:
 
     def __init__(self) -> None:
         self._conditions: dict[str, Check] = {}
+        self._obstacles: dict[str, Obstacle] = {}
 
     def require(self, condition: str, holds: Check) -> None:
         self._conditions[condition] = holds
 
+    def require_none(self, condition: str, obstacle: Obstacle) -> None:
+        """obstacle: says what stands in the way of the condition, "" for nothing."""
+        self._obstacles[condition] = obstacle
+
     def missing(self) -> list[str]:
-        """The conditions that do not hold."""
-        return [condition for condition, holds in self._conditions.items() if not holds()]
+        """The conditions that do not hold, with the reason where it changes."""
+        missing = [condition for condition, holds in self._conditions.items() if not holds()]
+        named = ((condition, obstacle()) for condition, obstacle in self._obstacles.items())
+        return missing + [f"{condition}: {reason}" for condition, reason in named if reason]
 
 
 def health(readiness: Readiness, scrape: Callable[[], tuple[bytes, str]]) -> Starlette:

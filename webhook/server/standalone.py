@@ -12,9 +12,8 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from certs.issue import authority, leaf
-from webhook.server.tls import CERTIFICATE, KEY, CertificateError
+from webhook.server.tls import AUTHORITY, CERTIFICATE, KEY, CertificateError
 
-AUTHORITY = "ca.crt"
 LIFE = timedelta(days=30)
 _NAME = "netreeve throw-away CA"
 

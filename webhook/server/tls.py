@@ -18,11 +18,12 @@ from typing import NamedTuple, NoReturn
 from certs.check import not_after, problems
 from webhook.telemetry.recorder import Recorder
 
-CERTIFICATE, KEY = "tls.crt", "tls.key"
-"""File names in the directory, as in a Secret of type kubernetes.io/tls."""
+CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"
+"""File names in the directory, as in a Secret of type kubernetes.io/tls; the last is what clients
+trust."""
 
-POLL_SECONDS = 10.0
-"""The kubelet itself takes up to a minute to write a changed Secret."""
+POLL_SECONDS = 2.0
+"""Two small files; the kubelet itself takes up to a minute to write a changed Secret."""
 
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +54,11 @@ class CertificateHolder:
         pair = self._read()
         self._use(pair, self._checked(pair))
 
+    @property
+    def missing(self) -> str:
+        """Why there is no certificate to serve, "" when there is one."""
+        return "" if self._used else self._complaint or "not read yet"
+
     def poll(self) -> None:
         """Take a changed pair into use if it is good; else keep the one in use and say so once."""
         try:
@@ -65,15 +71,16 @@ class CertificateHolder:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 self._recorder.certificate_loaded(ok=False, not_after=None)
-                _logger.error("the certificate in use is kept: %s", error)
+                kept = "the certificate in use is kept" if self._used else "no certificate yet"
+                _logger.error("%s: %s", kept, error)
             return
         _logger.info("a new certificate is in use, valid until %s", not_after(pair.certificate))
 
     async def watch(self, seconds: float = POLL_SECONDS) -> NoReturn:
-        """Poll for ever."""
+        """Poll for ever; without `load` before, the pair may also come later."""
         while True:
-            await asyncio.sleep(seconds)
             self.poll()
+            await asyncio.sleep(seconds)
 
     def listening(self) -> ssl.SSLContext:
         """The context to listen with: each handshake is moved to the current one."""
@@ -81,9 +88,11 @@ class CertificateHolder:
 
         def use_current(
             connection: ssl.SSLObject, name: str | None, listening: ssl.SSLContext
-        ) -> None:
-            assert self._current is not None  # load() was first
+        ) -> int | None:
+            if self._current is None:
+                return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # ends this handshake
             connection.context = self._current
+            return None
 
         context.sni_callback = use_current  # also called without SNI
         return context
