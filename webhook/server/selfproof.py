@@ -47,7 +47,8 @@ class SelfProof:
             going_well = self._proven and not self._failures
             await asyncio.sleep(FRESH_SECONDS if going_well else RETRY_SECONDS)
 
-    async def _attempt(self) -> None:
+    async def attempt(self) -> None:
+        """Once."""
         try:
             await self._prove()
         except BusyError:
