@@ -27,8 +27,9 @@ demo: $(READY) ## Judge the sample manifests of deploy/examples over TLS and pri
 	@$(BIN)/python deploy/demo.py
 
 .PHONY: control-plane
-control-plane: $(READY) ## Build (once) or find etcd, kube-apiserver and friends for the tests
+control-plane: $(READY) ## Build (once) or find etcd, kube-apiserver, Helm and friends for the tests
 	@$(BIN)/python -m tests.controlplane.build
+	@$(BIN)/python -m tests.helm.build
 
 .PHONY: test
 test: $(READY) control-plane ## Every test, against a real control plane
@@ -62,6 +63,10 @@ bench: $(READY) ## Requests per second and latency beside a bare handler and a G
 docs: $(READY) ## Write docs/policies.md and docs/config.schema.json anew from the code
 	$(BIN)/netreeve explain -o markdown > docs/policies.md
 	$(BIN)/python -m webhook.config.jsonschema > docs/config.schema.json
+
+.PHONY: manifests
+manifests: $(READY) ## Write the rules of the chart, deploy/install.yaml and deploy/stages anew
+	$(BIN)/python -m tests.helm.manifests
 
 .PHONY: lock
 lock: $(READY) ## Write the hashed requirement files anew from pyproject.toml

@@ -71,6 +71,46 @@ def test_a_profile_is_a_set_of_actions(profile: str, actions: dict[str, str]) ->
     assert {name: step(found, name).setting.action.value for name in actions} == actions
 
 
+@pytest.mark.parametrize(
+    ("stage", "actions"),
+    [
+        ("audit", {"host-network": "Audit", "probe-host": "Audit", "ndots": "Off"}),
+        ("warn", {"host-network": "Warn", "probe-host": "Warn", "ndots": "Off"}),
+        ("enforce", {"host-network": "Deny", "probe-host": "Warn", "ndots": "Mutate"}),
+    ],
+)
+def test_a_stage_limits_every_action(stage: str, actions: dict[str, str]) -> None:
+    found = rules(f"stage: {stage}")
+    assert {name: step(found, name).setting.action.value for name in actions} == actions
+
+
+@pytest.mark.parametrize("profile", ["audit", "standard", "strict"])
+@pytest.mark.parametrize(("stage", "most"), [("audit", Action.AUDIT), ("warn", Action.WARN)])
+def test_before_enforce_no_policy_denies_or_changes(profile: str, stage: str, most: Action) -> None:
+    """Whatever the file says of single policies and namespaces."""
+    found = rules(
+        f"""
+        stage: {stage}
+        profile: {profile}
+        mesh: {{kind: linkerd}}
+        policies: {{probe-host: {{action: Deny}}, ndots: {{action: Mutate}}}}
+        overrides:
+          - namespaceSelector: {{}}
+            policies: {{host-port: {{action: Deny}}, ndots: {{action: Mutate}}}}
+        """
+    )
+    for one in found.steps:
+        settings = (one.setting, *(setting for _, setting in one.overrides))
+        for action in (setting.action for setting in settings):
+            assert action is not Action.MUTATE, one.policy.id
+            assert action.strength <= most.strength, one.policy.id
+
+
+def test_what_is_off_stays_off_in_every_stage() -> None:
+    text = "stage: warn\npolicies: {node-port: {action: Off}}"
+    assert setting(text, "node-port").action is Action.OFF
+
+
 def test_without_a_configuration_the_standard_profile_holds() -> None:
     assert ruleset(GateConfig()) == rules("profile: standard")
 

@@ -16,7 +16,7 @@ from policies.workloads import CustomWorkload
 from webhook.admission.plan import Ruleset, Setting, Step
 from webhook.config.convert import BROKEN, Converter, either, suggestion
 from webhook.config.positions import key_path
-from webhook.config.schema import ALWAYS_EXCLUDED, SECTIONS, GateConfig, PolicyConfig
+from webhook.config.schema import ALWAYS_EXCLUDED, SECTIONS, GateConfig, PolicyConfig, Stage
 
 MESH_POLICY = "mesh-injection"
 """The policy that is off until the section ``mesh`` names one."""
@@ -49,14 +49,16 @@ def resolve(config: GateConfig, converter: Converter) -> Ruleset:
 def _step(policy: AnyPolicy, config: GateConfig, converter: Converter) -> Step:
     action = _action(policy, config)
     given = _implied(policy, config) | _of(config.policies, policy).params
-    setting = Setting(action, _params(policy, config, given, "policies", converter))
+    params = _params(policy, config, given, "policies", converter)
+    setting = Setting(_staged(action, policy, config.stage), params)
     overrides: list[tuple[LabelSelector, Setting]] = []
     for at, override in enumerate(config.overrides):
         other = override.policies.get(policy.id)
         if other is not None and setting.params is not BROKEN:
             path = f"overrides[{at}].policies"
             changed = _params(policy, config, given | other.params, path, converter)
-            overrides.append((override.namespaceSelector, Setting(other.action or action, changed)))
+            chosen = _staged(other.action or action, policy, config.stage)
+            overrides.append((override.namespaceSelector, Setting(chosen, changed)))
     return Step(policy, setting, tuple(overrides))
 
 
@@ -88,6 +90,19 @@ def _action(policy: AnyPolicy, config: GateConfig) -> Action:
     if policy.id == MESH_POLICY and not (config.mesh and config.mesh.kind):
         return Action.OFF  # there is no mesh to join
     return policy.action(config.profile)
+
+
+_MOST: Mapping[Stage, Action] = {"audit": Action.AUDIT, "warn": Action.WARN}
+
+
+def _staged(action: Action, policy: AnyPolicy, stage: Stage) -> Action:
+    """What a stage leaves of an action: before ``enforce`` nothing is denied or changed."""
+    most = _MOST.get(stage)
+    if most is None:
+        return action
+    if policy.mutate:
+        return Action.OFF
+    return most if most.strength < action.strength else action
 
 
 def _of(policies: Mapping[str, PolicyConfig], policy: AnyPolicy) -> PolicyConfig:

@@ -24,6 +24,7 @@ ALWAYS_EXCLUDED = SYSTEM_NAMESPACES
 
 Profile = Literal["audit", "standard", "strict"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
+Stage = Literal["audit", "warn", "enforce"]
 NamespaceName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
@@ -56,6 +57,8 @@ SECTIONS: Mapping[type[msgspec.Struct], str] = {Mesh: "mesh", BaselineConfig: "b
 class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The configuration of the gate.
 
+    stage: how far the gate goes on its way into a cluster: audit only records what it finds, warn
+        warns where it would deny, enforce does what the actions say. Only enforce changes objects.
     profile: the set of actions to start from.
     policies: what differs from the profile, by policy id.
     overrides: what differs in namespaces with certain labels.
@@ -69,6 +72,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     apiVersion: Literal["netreeve.io/v1alpha1"] = "netreeve.io/v1alpha1"
     kind: Literal["GateConfig"] = "GateConfig"
+    stage: Stage = "enforce"
     profile: Profile = "standard"
     policies: dict[str, PolicyConfig] = {}
     overrides: tuple[Override, ...] = ()

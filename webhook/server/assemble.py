@@ -135,6 +135,7 @@ async def _serve(
         )
         pulse = Pulse()
         _observe(parts.metrics, under_way, guard, pulse)
+        observe_readiness(parts.metrics, readiness)
         beside = [pulse.run(), parts.certificates.watch(), settle(lambda: not readiness.missing())]
         proof = SelfProof(
             _itself(options, bound(parts.reviews)),
@@ -293,6 +294,16 @@ def _observe(
         "netreeve.connections.displaced",
         "Connections dropped or refused because there were too many",
         lambda: guard.displaced,
+    )
+
+
+def observe_readiness(metrics: Metrics, readiness: Readiness) -> None:
+    """netreeve_ready, for who cannot ask /readyz."""
+    metrics.gauge(
+        "netreeve.ready",
+        "",
+        "1 when this process is ready, as /readyz says",
+        lambda: float(not readiness.missing()),
     )
 
 

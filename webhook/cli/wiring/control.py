@@ -23,7 +23,13 @@ from webhook.cluster.errors import CredentialsError
 from webhook.config import ConfigError
 from webhook.config.reload import ConfigFile
 from webhook.controller.run import Controller
-from webhook.server.assemble import HEALTH_LIMITS, StartError, listening, recording
+from webhook.server.assemble import (
+    HEALTH_LIMITS,
+    StartError,
+    listening,
+    observe_readiness,
+    recording,
+)
 from webhook.server.health import Readiness, health
 from webhook.server.listen import Address, bound
 from webhook.server.listener import Listener
@@ -97,6 +103,7 @@ class _Process:
             readiness = Readiness()
             readiness.require("synced: the cluster is unknown", lambda: controller.synced)
             readiness.require("serving: shutting down", lambda: not stopping.is_set())
+            observe_readiness(self._metrics, readiness)
             self._observe(controller, election)
             app = health(readiness, self._metrics.render)
             listener = Listener(app, Guard(HEALTH_LIMITS, self._telemetry))

@@ -1,0 +1,1 @@
+"""Helm itself, built from its Go module as the control plane is, and what is rendered with it."""

@@ -1,0 +1,54 @@
+"""The chart as Helm renders it, without a cluster."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.helm.build import CHART, run
+
+Object = dict[str, Any]
+NAMESPACE = "netreeve"
+NO_VALUES: Mapping[str, Any] = {}
+
+
+class RenderError(Exception):
+    """Helm refused; the text is what it said."""
+
+
+def template(
+    values: Mapping[str, Any] = NO_VALUES, *, namespace: str = NAMESPACE, chart: Path = CHART
+) -> str:
+    """What ``helm template netreeve`` prints. Raises RenderError."""
+    with tempfile.TemporaryDirectory(prefix="helm-") as home:
+        arguments = ("template", "netreeve", chart, "--namespace", namespace, "--values", "-")
+        done = run(*arguments, stdin=json.dumps(values), home=Path(home))
+    if done.returncode:
+        raise RenderError(done.stderr.strip())
+    return done.stdout
+
+
+def objects(
+    values: Mapping[str, Any] = NO_VALUES, *, namespace: str = NAMESPACE, chart: Path = CHART
+) -> list[Object]:
+    """The same as objects, in Helm's order. Raises RenderError."""
+    found = yaml.safe_load_all(template(values, namespace=namespace, chart=chart))
+    return [one for one in found if one]
+
+
+def only(found: list[Object], kind: str, name: str) -> Object:
+    """The one object of a kind and name."""
+    (one,) = (one for one in found if (one["kind"], one["metadata"]["name"]) == (kind, name))
+    return one
+
+
+def webhooks(found: list[Object], path: str) -> Object:
+    """The configuration that the controller applies; path: ``mutating`` or ``validating``."""
+    text = only(found, "ConfigMap", "netreeve-webhooks")["data"][f"{path}.yaml"]
+    configuration: Object = yaml.safe_load(text)
+    return configuration
