@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from policies.objects import Service, ServicePort, ServiceSpec, ServiceStatus
 from policies.services.balancers import (
@@ -33,7 +34,7 @@ class Kind(enum.Enum):
     SOURCE_RANGE = "source range"
 
 
-class Opening(NamedTuple):
+class Opening(msgspec.Struct, frozen=True):
     """One way in.
 
     field: its path, whether or not it is set yet. number: of a node port, None until the API

@@ -42,11 +42,10 @@ def warnings(verdict: Verdict) -> list[str]:
 
 def audit_annotations(verdict: Verdict) -> dict[str, str]:
     """``deny``, ``warn`` and ``audit``: the violations under each action, in the audit log."""
-    return {
-        action.value.lower(): _shorten("; ".join(map(_line, found)), ANNOTATION_LENGTH)
-        for action in (Action.DENY, Action.WARN, Action.AUDIT)
-        if (found := verdict.under(action))
-    }
+    lines: dict[str, list[str]] = {}
+    for finding in verdict.findings:
+        lines.setdefault(finding.action.value.lower(), []).append(_line(finding))
+    return {name: _shorten("; ".join(found), ANNOTATION_LENGTH) for name, found in lines.items()}
 
 
 def _object(request: Request) -> str:

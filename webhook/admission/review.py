@@ -193,8 +193,9 @@ def encode(uid: str, request: Request, verdict: Verdict) -> bytes:
     """The AdmissionReview that answers ``uid``; deterministic for equal verdicts."""
     if not verdict.findings and not verdict.patch:
         return b"%s%s%s" % (_ALLOW_HEAD, _encode(uid), _ALLOW_TAIL)
-    response: dict[str, Any] = {"uid": uid, "allowed": verdict.allowed}
-    if not verdict.allowed:
+    allowed = verdict.allowed
+    response: dict[str, Any] = {"uid": uid, "allowed": allowed}
+    if not allowed:
         response["status"] = _forbidden(messages.denial(request, verdict))
     elif verdict.patch:
         response["patchType"] = "JSONPatch"

@@ -57,6 +57,9 @@ ALLOWED = Verdict()
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Sorted, so that the same object always gets the same text; the strongest of equals wins."""
+    findings = tuple(findings)
+    if len(findings) < 2:
+        return findings
     best: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         key = (finding.policy, finding.violation.field, finding.violation.message)

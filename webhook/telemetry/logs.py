@@ -21,6 +21,8 @@ LONGEST_VALUE = 512
 
 LONGEST_TRACEBACK = 8192
 
+_encode = msgspec.json.Encoder().encode
+
 _LEVELS = {logging.WARNING: "warning", logging.INFO: "info", logging.DEBUG: "debug"}
 
 
@@ -33,11 +35,9 @@ class Log:
 
     def write(self, level: str, message: str, /, **fields: Any) -> None:
         """Fields that are None or empty text are left out."""
-        line = {"time": self._time(), "level": level, "message": cut(message)}
-        for name, value in fields.items():
-            if value is not None and value != "":
-                line[name] = cut(value) if isinstance(value, str) else value
-        self._writer.put(_ascii(line))
+        said = {name: one for name, one in fields.items() if one is not None and one != ""}
+        line = {"time": self._time(), "level": level, "message": message, **said}
+        self._writer.put(_encoded(line))
 
     def traceback(self, message: str, error: BaseException, /, **fields: Any) -> None:
         """An error of our own code, with where it happened, line by line."""
@@ -78,7 +78,13 @@ def cut(value: str) -> str:
     return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}..."
 
 
-def _ascii(line: dict[str, Any]) -> bytes:
-    """msgspec is 8 times as fast as json, but leaves characters beyond ASCII as they are."""
-    encoded = msgspec.json.encode(line)
+def _encoded(line: dict[str, Any]) -> bytes:
+    """msgspec is 8 times as fast as json, but leaves characters beyond ASCII as they are.
+
+    No value of a line is longer than the whole line, so most need not be looked at one by one.
+    """
+    encoded = _encode(line)
+    if len(encoded) > LONGEST_VALUE:
+        line = {name: cut(one) if isinstance(one, str) else one for name, one in line.items()}
+        encoded = _encode(line)
     return encoded if encoded.isascii() else json.dumps(line).encode()

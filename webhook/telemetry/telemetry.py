@@ -57,7 +57,8 @@ class Telemetry:
         self._durations.record(webhook, asked, allowed, seconds)
         trace = ""
         if self._spans is not None:
-            attributes = {"review.webhook": webhook, "review.allowed": allowed, **_words(asked)}
+            words = {name: value for name, value in _words(asked).items() if value}
+            attributes = {"review.webhook": webhook, "review.allowed": allowed, **words}
             trace = self._spans.record(f"review {webhook}", seconds, attributes, traceparent)
         if not quiet:
             self._count(webhook, asked, verdict)
@@ -157,9 +158,12 @@ def _result(ok: bool) -> str:
 
 
 def _words(asked: AdmissionRequest) -> dict[str, Any]:
-    """A request in the words that log lines and spans share; ``request.uid`` joins them."""
+    """A request in the words that log lines and spans share; ``request.uid`` joins them.
+
+    None or "" where there is nothing to say.
+    """
     resource = asked.resource
-    words = {
+    return {
         _UID: asked.uid,
         "request.operation": asked.operation,
         "request.resource": f"{resource.group}/{resource.version}/{resource.resource}".lstrip("/"),
@@ -167,9 +171,8 @@ def _words(asked: AdmissionRequest) -> dict[str, Any]:
         "request.namespace": asked.namespace,
         "request.name": asked.name,
         "request.user": asked.userInfo.username if asked.userInfo else None,
-        "request.dryRun": asked.dryRun,
+        "request.dryRun": asked.dryRun or None,
     }
-    return {name: value for name, value in words.items() if value}
 
 
 _GENERATE_NAME = re.compile(rb'"generateName":"([0-9A-Za-z.-]{1,253})"')
