@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := deploy/requirements.txt tests/requirements.txt
 READY := $(VENV)/.installed
+# Where this is set, every process that a test starts would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## This list
@@ -20,14 +22,14 @@ $(READY): pyproject.toml $(LOCKS)
 	@touch $@
 
 .PHONY: install
-install: $(READY) ## Create .venv with the locked dependencies and the netreeve command
+install: $(READY) ## Create .venv with the locked dependencies
 
 .PHONY: demo
-demo: $(READY) ## Judge the sample manifests of deploy/examples over TLS and print the verdicts
+demo: $(READY) ## Judge the samples of deploy/examples over TLS
 	@$(BIN)/python deploy/demo.py
 
 .PHONY: control-plane
-control-plane: $(READY) ## Build (once) or find etcd, kube-apiserver, Helm and friends for the tests
+control-plane: $(READY) ## Build (once) or find what the tests run against
 	@$(BIN)/python -m tests.controlplane.build
 	@$(BIN)/python -m tests.helm.build
 
@@ -43,12 +45,16 @@ lint: $(READY) ## Format, lint, types and import contracts
 	$(BIN)/lint-imports
 
 .PHONY: test-full
-test-full: $(READY) control-plane ## Every test at full scale: thousands of objects, tens of minutes
+test-full: $(READY) control-plane ## Every test at full scale, tens of minutes
 	NETREEVE_SCALE=full $(BIN)/python -m pytest $(ARGS)
 
-.PHONY: check
-check: lint ## The linters and the tests that need no control plane, in under a minute
+.PHONY: unit
+unit: $(READY) ## The tests that need no control plane and are quick
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not cluster and not slow' $(ARGS)
+
+.PHONY: check
+check: $(READY) ## The linters beside the quick tests, in under a minute
+	@$(MAKE) --jobs=2 --output-sync --no-print-directory lint unit
 
 .PHONY: format
 format: $(READY) ## Format the code and apply the safe fixes of the linter
@@ -56,20 +62,20 @@ format: $(READY) ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(READY) ## Requests per second and latency beside a bare handler and a Go webhook
+bench: $(READY) ## Requests per second and latency, beside a Go webhook
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: docs
-docs: $(READY) ## Write docs/policies.md and docs/config.schema.json anew from the code
+docs: $(READY) ## Write docs/policies.md and docs/config.schema.json anew
 	$(BIN)/netreeve explain -o markdown > docs/policies.md
 	$(BIN)/python -m webhook.config.jsonschema > docs/config.schema.json
 
 .PHONY: manifests
-manifests: $(READY) ## Write the rules of the chart, deploy/install.yaml and deploy/stages anew
+manifests: $(READY) ## Write the chart's rules, install.yaml and stages anew
 	$(BIN)/python -m tests.helm.manifests
 
 .PHONY: lock
-lock: $(READY) ## Write the hashed requirement files anew from pyproject.toml
+lock: $(READY) ## Write the hashed requirement files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade pyproject.toml -o deploy/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --group dev -c deploy/requirements.txt -o tests/requirements.txt
 

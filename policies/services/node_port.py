@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import Literal
 
 import msgspec
 
@@ -29,17 +30,15 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowedPorts: numbers and ranges such as 30443 and "31000-31099", whoever opens them.
     allowedNamespaces: names of namespaces whose Services may open any node port.
     allocatedNodePorts: the strongest action for node ports that the API server opens by itself for
-        a load balancer, those of health checks included: Deny, Warn, Audit, or Off for none.
+        a load balancer, those of health checks included; Off for none.
     """
 
     allowedPorts: tuple[int | str, ...] = ()
     allowedNamespaces: frozenset[str] = frozenset()
-    allocatedNodePorts: Action = Action.WARN
+    allocatedNodePorts: Literal["Deny", "Warn", "Audit", "Off"] = "Warn"
 
     def __post_init__(self) -> None:
         _ranges(self.allowedPorts)
-        if self.allocatedNodePorts is Action.MUTATE:
-            raise ValueError("allocatedNodePorts must be Deny, Warn, Audit or Off")
 
 
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
@@ -75,7 +74,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         if opening.kind not in _JUDGED or _is_in(opening.number, allowed):
             continue
         chosen = not opening.allocated or (request.early and opening.number is not None)
-        limit = None if chosen else params.allocatedNodePorts
+        limit = None if chosen else Action(params.allocatedNodePorts)
         if limit is not Action.OFF:
             field, message, fix = _text(opening, kind, chosen, params)
             # Between types the number is the same; that is for the validating pass to judge.
@@ -165,7 +164,7 @@ POLICY = Policy(
     standard=Action.DENY,
     strict=Action.DENY,
     params=Params,
-    strict_params={"allocatedNodePorts": Action.DENY.value},
+    strict_params={"allocatedNodePorts": "Deny"},
     early=True,
     validate=validate,
 )

@@ -21,7 +21,7 @@ AUDITED = Found("ndots", Action.AUDIT, "spec.y", "must be set", "set it", 9)
 SAMPLE = Report(
     results=(
         Result("web.yaml", 3, "v1", "Service", "shop", "web", "denied", (NODE_PORT, PROBE)),
-        Result("web.yaml", 20, "v1", "Pod", "shop", "a-*", "warned", (AUDITED,)),
+        Result("web.yaml", 20, "v1", "Pod", "shop", "a-*", "allowed", (AUDITED,)),
         Result("web.yaml", 30, "v1", "Pod", "shop", "b", "allowed", (), ({"op": "add"},)),
         Result("web.yaml", 40, "v1", "Pod", "kube-system", "c", "excluded"),
         Result("web.yaml", 50, "v1", "ConfigMap", "", "d", "unknown"),
@@ -51,9 +51,10 @@ def written(report: Report, output: str, out: io.StringIO | None = None) -> str:
 
 
 SUMMARY = (
-    "3 objects judged: 1 denied, 1 with warnings, 1 clean; 1 to be changed by mutating policies; "
-    "not judged: 1 in excluded namespaces, 1 of kinds that no policy reads, 2 documents that are "
-    "no Kubernetes objects; 2 problems reading the input"
+    "3 objects judged: 1 denied, 0 with warnings, 1 with audited findings, 1 clean; "
+    "1 to be changed by mutating policies; not judged: 1 in excluded namespaces, "
+    "1 of kinds that no policy reads, 2 documents that are no Kubernetes objects; "
+    "2 problems reading the input"
 )
 
 
@@ -99,11 +100,12 @@ def test_json_is_one_document_with_every_field() -> None:
     assert (found["apiVersion"], found["kind"]) == ("netreeve.io/v1alpha1", "CheckReport")
     assert found["summary"] == {
         "denied": 1,
-        "warned": 1,
-        "allowed": 1,
+        "warned": 0,
+        "allowed": 2,
         "excluded": 1,
         "unknown": 1,
         "unreadable": 2,
+        "audited": 1,
         "strangers": 2,
     }
     assert found["objects"][0] == {

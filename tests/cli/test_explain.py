@@ -52,7 +52,8 @@ def test_a_parameter_shows_type_default_and_what_strict_changes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = words(explain(capsys, "node-port"))
-    assert 'allocatedNodePorts (Deny, Warn, Audit, Mutate or Off; default "Warn" (strict:' in text
+    assert "Asked at /mutate and /validate: what was chosen shows only before" in text
+    assert 'allocatedNodePorts (Deny, Warn, Audit or Off; default "Warn" (strict:' in text
     assert "allowedPorts (list of: whole number or text; default [])" in text
     assert "in the configuration below policies.node-port.params" in text
 

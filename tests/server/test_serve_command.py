@@ -117,6 +117,7 @@ def test_the_printed_review_is_denied(tmp_path: Path) -> None:
     assert not Path(said[1]).exists(), "the throw-away certificate outlives the server"
 
 
+@pytest.mark.slow
 def test_sigterm_drains_and_sigint_does_not(tmp_path: Path) -> None:
     certs = tmp_path / "certs"
     with serving(tmp_path, "--standalone", "--cert-dir", str(certs), "--drain", "60") as served:
@@ -131,6 +132,7 @@ def test_sigterm_drains_and_sigint_does_not(tmp_path: Path) -> None:
         assert served.end(signal.SIGINT) == 0
 
 
+@pytest.mark.slow
 def test_the_configuration_is_taken_up_while_running(tmp_path: Path) -> None:
     config, certs = tmp_path / "config.yaml", tmp_path / "certs"
     config.write_text(CONFIG.format("standard"))
@@ -148,6 +150,7 @@ def test_the_configuration_is_taken_up_while_running(tmp_path: Path) -> None:
         client.close()
 
 
+@pytest.mark.slow
 def test_every_error_of_a_broken_configuration_is_told_while_running(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG.format("standard"))
@@ -166,6 +169,7 @@ def test_every_error_of_a_broken_configuration_is_told_while_running(tmp_path: P
         probe.close()
 
 
+@pytest.mark.slow
 def test_spans_go_to_the_collector_that_the_environment_names(tmp_path: Path) -> None:
     certs = tmp_path / "certs"
     arguments = ("--standalone", "--cert-dir", str(certs), "--drain", "0")
@@ -179,6 +183,7 @@ def test_spans_go_to_the_collector_that_the_environment_names(tmp_path: Path) ->
         assert [span.name for span in collector.spans] == ["review mutate"]
 
 
+@pytest.mark.slow
 def test_standalone_replaces_its_own_certificates_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -138,6 +138,7 @@ def test_the_time_is_utc_in_milliseconds() -> None:
     assert len(line["time"]) == len("2026-01-01T00:00:00.000Z")
 
 
+@pytest.mark.slow
 def test_time_goes_on_within_a_second_and_beyond() -> None:
     def use(log: Log) -> None:
         end = datetime.now(UTC) + timedelta(seconds=1.2)

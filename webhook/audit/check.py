@@ -5,38 +5,26 @@ Knows neither where the manifests come from nor how the report is printed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from policies.model import Action
 from policies.resources import Resource
-from webhook.admission.gate import Gate, Offline
+from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, Verdict
 from webhook.audit.findings import Found, Report, Result, Status, Unreadable
-from webhook.audit.judge import Outcome, creation, judge, namespace_labels
+from webhook.audit.judge import Outcome, creation, judge
 from webhook.audit.kinds import find, kinds
 from webhook.audit.manifests import Input, Manifest, Stranger, text_at
-
-
-class Namespaces(Offline):
-    """A cluster of which only the namespaces among the manifests are known."""
-
-    def __init__(self, manifests: Iterable[Manifest]) -> None:
-        self._labels = {
-            text_at(one.object, "metadata", "name"): namespace_labels(one.object)
-            for one in manifests
-            if (one.api_version, one.kind) == ("v1", "Namespace")
-        }
-
-    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
-        return self._labels.get(namespace)
+from webhook.audit.surroundings import Surroundings
 
 
 def check(inputs: Iterable[Input], ruleset: Ruleset, default_namespace: str = "default") -> Report:
-    """The verdict on every manifest; namespaces among them lend their labels to the others."""
+    """The verdict on every manifest, in the light of the others."""
     found = tuple(inputs)
     manifests = [one for one in found if isinstance(one, Manifest)]
-    gate, known = Gate(ruleset, Namespaces(manifests)), kinds(ruleset.workloads)
+    known = kinds(ruleset.workloads)
+    gate = Gate(ruleset, Surroundings(manifests, known, Gate(ruleset), default_namespace))
     judged: list[Result | Unreadable] = []
     for one in manifests:
         resource = find(known, one.api_version, one.kind)

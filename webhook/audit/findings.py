@@ -69,11 +69,15 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many objects have each status, and what was left out."""
+        """How many objects have each status, and what was left out.
+
+        audited: how many of the allowed have findings that are only audited.
+        """
         counted = Counter(result.status for result in self.results)
         statuses: tuple[Status, ...] = ("denied", "warned", "allowed", "excluded", "unknown")
         return {
             **{status: counted[status] for status in statuses},
+            "audited": sum(one.status == "allowed" and bool(one.findings) for one in self.results),
             "unreadable": len(self.unreadable),
             "strangers": self.strangers,
         }

@@ -55,12 +55,17 @@ def judge(gate: Gate, request: Request, obj: dict[str, Any]) -> Outcome:
     What the first pass denies the API server would not ask about again; here the rest is wanted
     too, so that everything can be corrected at once.
     """
-    obj = _defaulted(obj, request)
-    first = gate.mutate(Review(request, msgspec.json.encode(obj)))
-    after = apply(obj, first.patch)
+    after, first = admitted(gate, request, obj)
     second = gate.validate(Review(request, msgspec.json.encode(after)))
     findings = in_order((*first.findings, *second.findings))
     return Outcome(Verdict(findings, (), first.errors + second.errors), first.patch)
+
+
+def admitted(gate: Gate, request: Request, obj: dict[str, Any]) -> tuple[dict[str, Any], Verdict]:
+    """The object as the mutating policies leave it, and what that pass said."""
+    obj = _defaulted(obj, request)
+    verdict = gate.mutate(Review(request, msgspec.json.encode(obj)))
+    return apply(obj, verdict.patch), verdict
 
 
 def namespace_labels(namespace: dict[str, Any]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from webhook.cli.arguments import Parser
+
 USAGE_ERROR = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser with every subcommand."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog=_program(),
         description="Netreeve keeps Kubernetes workloads from opening the network by accident.",
         epilog="Exit codes: 0 success, 1 something was denied, 2 usage or unreadable input.",

@@ -16,22 +16,26 @@ if TYPE_CHECKING:
     from policies.baseline.config import BaselineConfig
 
 _DESCRIPTION = """\
-Looks at the live cluster with your own kubeconfig and says how a namespace stands to its
-baseline: the NetworkPolicies that deny everything but DNS and what the configuration allows.
+Looks at the live cluster with your own kubeconfig and says how a namespace
+stands to its baseline: the NetworkPolicies that deny everything but DNS and
+what the configuration allows.
 
-  show     what is generated, from which facts, whether it is there, and who enforces it
+  show     what is generated, from which facts, whether it is there, and who
+           enforces it
   preview  the same, and which existing connections it would cut off
   adopt    preview, then put the namespace under the baseline, after asking
 
-Only adopt changes anything: one label of the namespace. The controller does the rest."""
+Only adopt changes anything: one label of the namespace. The controller does
+the rest."""
 
 _EPILOG = """\
-Give --config the configuration that the cluster runs with, or the answer is for another one.
+Give --config the configuration that the cluster runs with, or the answer is
+for another one.
 
 Exit codes:
   0  all is well, or the namespace was adopted
-  1  something is to be done: a policy missing or changed, no DNS, nothing that enforces,
-     connections that would be cut off; or adopt was refused
+  1  something is to be done: a policy missing or changed, no DNS, nothing that
+     enforces, connections that would be cut off; or adopt was refused
   2  usage, no such namespace, or something that could not be read
 
 Examples:

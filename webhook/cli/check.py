@@ -12,12 +12,14 @@ from webhook.cli import options
 from webhook.config import ConfigError, ruleset
 
 _DESCRIPTION = """\
-Judges manifests as the gate would judge them when they are created in a cluster, and needs no
-cluster for it. Reads files, folders (recursively, what ends in .yaml, .yml or .json) and standard
-input (-), several documents in a file, and Lists.
+Judges manifests as the gate would judge them when they are created in a
+cluster, and needs no cluster for it. Reads files, folders (recursively, what
+ends in .yaml, .yml or .json) and standard input (-), several documents in a
+file, and Lists.
 
-Namespaces among the manifests tell the labels that overrides of the configuration select by. For
-other namespaces the labels are not known, and the strictest of the settings holds."""
+Namespaces among the manifests tell the labels that overrides of the
+configuration select by. For other namespaces the labels are not known, and
+the strictest of the settings holds."""
 
 _EPILOG = """\
 Exit codes:

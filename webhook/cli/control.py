@@ -13,12 +13,13 @@ from webhook.server.listen import Address, AddressError, parse
 IN_CLUSTER = "in-cluster"
 
 _DESCRIPTION = """\
-Writes the NetworkPolicies of namespaces with the label netreeve.io/baseline, DNS first and the
-default-deny last, lets the pods go that wait for them, and restores them when they are changed
-or deleted. It deletes nothing.
+Writes the NetworkPolicies of namespaces with the label netreeve.io/baseline,
+DNS first and the default-deny last, lets the pods go that wait for them, and
+restores them when they are changed or deleted. It deletes nothing.
 
-Run two of them: one leads, by a Lease, and the other takes over within seconds. Nobody has to
-be able to connect to it but the kubelet and Prometheus: /livez, /readyz and /metrics.
+Run two of them: one leads, by a Lease, and the other takes over within
+seconds. Nobody has to be able to connect to it but the kubelet and
+Prometheus: /livez, /readyz and /metrics.
 """
 
 _EPILOG = """\

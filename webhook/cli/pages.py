@@ -20,12 +20,16 @@ from webhook.config.schema import PROFILES, SECTIONS
 
 
 class Page(NamedTuple):
-    """What there is to say about a policy. actions: by profile. judges: resources, operations."""
+    """What there is to say about a policy.
+
+    actions: by profile. judges: resources, operations. asked: the paths it is registered at.
+    """
 
     id: str
     title: str
     actions: Mapping[str, str]
     judges: str
+    asked: str
     why: str
     fix: str
     section: str
@@ -37,6 +41,7 @@ _MALFORMED = Page(
     title="The object could be read",
     actions=dict.fromkeys(PROFILES, "the strongest action of the policies that would judge it"),
     judges="every resource that a policy judges",
+    asked="/validate and /mutate",
     why=(
         "An object whose fields have another shape than the API gives them, or that is nested "
         "without end, cannot be judged, and what cannot be judged is not admitted."
@@ -60,6 +65,7 @@ def _page(policy: Policy[Any, Any]) -> Page:
         title=policy.title,
         actions={profile: _action(policy, profile) for profile in PROFILES},
         judges=_judges(policy),
+        asked=_asked(policy),
         why=policy.why,
         fix=policy.fix,
         section=SECTIONS.get(policy.params, f"policies.{policy.id}.params"),
@@ -90,6 +96,12 @@ def _judges(policy: Policy[Any, Any]) -> str:
     )
 
 
+def _asked(policy: Policy[Any, Any]) -> str:
+    if policy.early:
+        return "/mutate and /validate: what was chosen shows only before the API server fills in"
+    return "/mutate" if policy.mutate else "/validate"
+
+
 def text(page: Page) -> RenderableType:
     """The page for a terminal."""
     facts = grid(2)
@@ -118,6 +130,7 @@ def _facts(page: Page) -> list[tuple[str, str]]:
     return [
         ("Action", by_profile if len(actions) > 1 else next(iter(actions))),
         ("Judges", page.judges),
+        ("Asked at", page.asked),
     ]
 
 

@@ -23,20 +23,22 @@ DRAIN_SECONDS = 15.0
 """Longer than it takes until every API server has heard that an endpoint is gone."""
 
 _DESCRIPTION = """\
-Answers the API server's admission reviews over HTTPS: POST /validate and POST /mutate.
-On the health port, over plain HTTP: /livez, /readyz and /metrics. It is ready while it sees
-itself deny, over TLS as the API server would verify it, what is known to be bad.
+Answers the API server's admission reviews over HTTPS: POST /validate and
+POST /mutate. On the health port, over plain HTTP: /livez, /readyz, /metrics.
+It is ready while it sees itself deny, over TLS as the API server would verify
+it, what is known to be bad.
 
-In a cluster it needs a certificate, and to list and watch namespaces, nodes and
-networkpolicies, and the lease of its controller. To try it
-without any of that:
+In a cluster it needs a certificate, and to list and watch namespaces, nodes
+and networkpolicies, and the lease of its controller. To try it without any of
+that:
 
-  netreeve serve --standalone --listen 127.0.0.1:8443 --health-listen 127.0.0.1:8080
+  netreeve serve --standalone --listen 127.0.0.1:8443
 """
 
 _EPILOG = """\
-Spans are sent to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, if it is set.
-A changed certificate or configuration is taken up while running; SIGTERM drains.
+Spans are sent to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, if it
+is set. A changed certificate or configuration is taken up while running;
+SIGTERM drains.
 """
 
 

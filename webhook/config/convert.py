@@ -139,14 +139,14 @@ _WORDS = {
 
 def _said(value: Any, to: Any, error: str) -> str:
     """What must hold, in the words of the file rather than of the library."""
-    choices = choices_of(to)
-    if choices and isinstance(value, str):
-        return f"must be {either(choices)}, not {value!r}"
     what = re.sub(
         r"`(\w+)`", lambda name: _WORDS.get(name[1], name[0]), error.partition(" - at `")[0]
     )
+    what = what.replace(r"\\", "\\")  # msgspec writes a pattern as Python would
     expected, _, got = what.removeprefix("Expected ").partition(", got ")
-    if expected == what:
+    if choices := choices_of(to):
+        expected = either(choices)
+    elif expected == what:
         return f"is not valid: {what}"
     return f"must be {expected}, not {got or repr(value)}"
 

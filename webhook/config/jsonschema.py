@@ -51,13 +51,12 @@ def _settings(params: dict[str, Schema]) -> Schema:
 
 
 def _setting(policy: Policy[Any, Any], params: Schema) -> Schema:
-    choices = [action.value for action in actions(policy)]
     own = {} if policy.params in SECTIONS else {"params": params}
     return {
         "type": "object",
         "description": f"{policy.title}.",
         "additionalProperties": False,
-        "properties": {"action": {"enum": [*choices, None]}, **own},
+        "properties": {"action": {"enum": [*actions(policy), None]}, **own},
     }
 
 

@@ -6,7 +6,7 @@ Order of precedence: defaults of the policy, its profile, ``policies``, the over
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from policies import catalogue
 from policies.model import Action, Policy
@@ -14,7 +14,7 @@ from policies.resources import BUILT_IN
 from policies.selectors import LabelSelector
 from policies.workloads import CustomWorkload
 from webhook.admission.plan import Ruleset, Setting, Step
-from webhook.config.convert import BROKEN, Converter, either, suggestion
+from webhook.config.convert import BROKEN, Converter, suggestion
 from webhook.config.positions import key_path
 from webhook.config.schema import ALWAYS_EXCLUDED, SECTIONS, GateConfig, PolicyConfig, Stage
 
@@ -25,11 +25,13 @@ AnyPolicy = Policy[Any, Any]
 _UNCHANGED = PolicyConfig()
 
 
-def actions(policy: AnyPolicy) -> tuple[Action, ...]:
+_JUDGES = Literal["Deny", "Warn", "Audit", "Off"]
+_CHANGES = Literal["Mutate", "Off"]
+
+
+def actions(policy: AnyPolicy) -> tuple[str, ...]:
     """The actions a policy can have: one that changes objects can only do so or not."""
-    if policy.mutate:
-        return (Action.MUTATE, Action.OFF)
-    return (Action.DENY, Action.WARN, Action.AUDIT, Action.OFF)
+    return get_args(_CHANGES if policy.mutate else _JUDGES)
 
 
 def resolve(config: GateConfig, converter: Converter) -> Ruleset:
@@ -57,7 +59,8 @@ def _step(policy: AnyPolicy, config: GateConfig, converter: Converter) -> Step:
         if other is not None and setting.params is not BROKEN:
             path = f"overrides[{at}].policies"
             changed = _params(policy, config, given | other.params, path, converter)
-            chosen = _staged(other.action or action, policy, config.stage)
+            own = action if other.action is None else _as_action(other.action)
+            chosen = _staged(own, policy, config.stage)
             overrides.append((override.namespaceSelector, Setting(chosen, changed)))
     return Step(policy, setting, tuple(overrides))
 
@@ -86,7 +89,7 @@ def _implied(policy: AnyPolicy, config: GateConfig) -> dict[str, Any]:
 def _action(policy: AnyPolicy, config: GateConfig) -> Action:
     chosen = _of(config.policies, policy)
     if chosen.action is not None:
-        return chosen.action
+        return _as_action(chosen.action)
     if policy.id == MESH_POLICY and not (config.mesh and config.mesh.kind):
         return Action.OFF  # there is no mesh to join
     return policy.action(config.profile)
@@ -105,6 +108,11 @@ def _staged(action: Action, policy: AnyPolicy, stage: Stage) -> Action:
     return most if most.strength < action.strength else action
 
 
+def _as_action(word: Any) -> Action:
+    """What was written, or Off for a word that is none, which has a problem of its own."""
+    return next((one for one in Action if one.value == word), Action.OFF)
+
+
 def _of(policies: Mapping[str, PolicyConfig], policy: AnyPolicy) -> PolicyConfig:
     return policies.get(policy.id, _UNCHANGED)
 
@@ -119,10 +127,9 @@ def _check_policies(
         at = key_path(path, name)
         if name not in known:
             converter.problem(at, f"is no policy{suggestion(name, known)}")
-        elif chosen.action is not None and chosen.action not in actions(known[name]):
-            what = "changes objects" if known[name].mutate else "judges objects"
-            choices = either([one.value for one in actions(known[name])])
-            converter.problem(f"{at}.action", f"must be {choices}: this policy {what}")
+        elif chosen.action is not None:
+            what = _CHANGES if known[name].mutate else _JUDGES
+            converter.leaf(chosen.action, what, f"{at}.action")
 
 
 _BUILT_IN = frozenset((one.group, one.resource) for one in BUILT_IN)

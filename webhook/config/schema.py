@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Meta
 
 from policies.baseline.config import BaselineConfig
-from policies.model import Action
 from policies.namespaces.mesh_injection import Params as Mesh
 from policies.namespaces.system import SYSTEM_NAMESPACES
 from policies.selectors import LabelSelector
@@ -35,7 +34,7 @@ class PolicyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     params: parameters of the policy; those left out keep their defaults.
     """
 
-    action: Action | None = None
+    action: Any = None  # what a policy accepts only the policy tells
     params: dict[str, Any] = {}
 
 

@@ -11,13 +11,14 @@ def printable(text: str) -> str:
 
 
 def summary(report: Report) -> str:
-    """``7 objects: 2 denied, 1 with warnings, 4 clean`` and what was not judged."""
+    """``7 objects judged: 2 denied, 1 with warnings, 4 clean`` and what was not judged."""
     count = report.summary
     judged = count["denied"] + count["warned"] + count["allowed"]
     parts = [
         f"{count['denied']} denied",
         f"{count['warned']} with warnings",
-        f"{count['allowed']} clean",
+        *([f"{count['audited']} with audited findings"] if count["audited"] else []),
+        f"{count['allowed'] - count['audited']} clean",
     ]
     text = f"{plural(judged, 'object')} judged: {', '.join(parts)}"
     rest = [
