@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.request import Request, urlopen
 
 from kubernetes.client import ApiClient, CoreV1Api
 from kubernetes.dynamic import DynamicClient
@@ -171,6 +172,13 @@ class ControlPlane:
     def log(self, name: str) -> Path:
         """What a component wrote, by program name; all its starts in one file."""
         return self._processes[name].log
+
+    def compact(self, resource_version: str) -> None:
+        """Forget the history before this revision, as every cluster does after some minutes."""
+        body = json.dumps({"revision": resource_version}).encode()
+        request = Request(f"{self._layout.etcd_url}/v3/kv/compaction", body, method="POST")
+        with urlopen(request, timeout=10):
+            pass
 
     def add_node(self, name: str, **labels: str) -> None:
         """Create a Node that pods can be scheduled to; it has no kubelet behind it."""

@@ -57,7 +57,7 @@ def _result(
             status = "excluded"
         else:
             outcome = judge(gate, request, manifest.object)
-            status = _status(outcome.verdict)
+            status = status_of(outcome.verdict.findings)
     return Result(
         file=manifest.file,
         line=manifest.line,
@@ -71,10 +71,12 @@ def _result(
     )
 
 
-def _status(verdict: Verdict) -> Status:
-    if not verdict.allowed:
+def status_of(findings: Iterable[Finding]) -> Status:
+    """The word for an object by the strongest of its findings."""
+    actions = {one.action for one in findings}
+    if Action.DENY in actions:
         return "denied"
-    return "warned" if verdict.under(Action.WARN) else "allowed"
+    return "warned" if Action.WARN in actions else "allowed"
 
 
 def _found(finding: Finding, manifest: Manifest) -> Found:

@@ -30,6 +30,8 @@ class Result(msgspec.Struct, frozen=True):
 
     name: ends in ``*`` where the API server will complete it (generateName).
     findings: sorted by policy and field. patch: RFC 6902, what mutating policies would change.
+    Of a live object, which is in no file: created, its creationTimestamp, and folded, how many
+    ReplicaSets, Jobs and pods come from it and have nothing else to be said of.
     """
 
     file: str
@@ -41,6 +43,8 @@ class Result(msgspec.Struct, frozen=True):
     status: Status
     findings: tuple[Found, ...] = ()
     patch: tuple[dict[str, Any], ...] = ()
+    created: str = ""
+    folded: int = 0
 
     @property
     def title(self) -> str:

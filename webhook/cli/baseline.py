@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from webhook.cli import options
@@ -44,6 +42,10 @@ Examples:
   netreeve baseline preview shop -o json | jq '.severed[].remedy'
   netreeve baseline adopt shop --config gate.yaml"""
 
+_NO_TERMINAL = (
+    "adopt asks before it changes anything, and here is no terminal: look at preview, then give "
+    "--yes"
+)
 _TEXTS = {
     "show": "what is generated for a namespace, why, and whether it is there",
     "preview": "show, and which existing connections a default-deny would cut off",
@@ -83,13 +85,7 @@ def _add_options(action: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="judge by this baseline instead of the one that the label or the configuration names",
     )
-    action.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        help="how to reach the cluster (default: KUBECONFIG, ~/.kube/config, or the service "
-        "account of the pod)",
-    )
-    action.add_argument("--context", metavar="NAME", default="", help="of the kubeconfig")
+    options.add_cluster(action)
     action.add_argument(
         "-o",
         "--output",
@@ -107,19 +103,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = _config(args)
         if args.action == "adopt" and not args.yes and not _is_terminal():
-            raise UsageError("adopt asks before it changes anything, and here is no terminal: "
-                             "look at preview, then give --yes")  # fmt: skip
+            raise options.UsageError(_NO_TERMINAL)
         asked = Asked(args.action, args.namespace, config, args.baseline, args.output, args.yes)
-        return asyncio.run(answer(asked, _kubeconfig(args), args.context))
-    except (UsageError, ClusterError) as error:
+        return asyncio.run(answer(asked, options.kubeconfig(args), args.context))
+    except (options.UsageError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
     except (ConfigError, OSError) as error:
         options.complain(error)
     return 2
-
-
-class UsageError(Exception):
-    """What was asked for cannot be."""
 
 
 def _config(args: argparse.Namespace) -> BaselineConfig:
@@ -127,22 +118,9 @@ def _config(args: argparse.Namespace) -> BaselineConfig:
     config = options.config(args).baseline
     if args.baseline is not None and config.baseline(args.baseline) is None:
         known = ", ".join(sorted({"default-deny", *config.baselines}))
-        raise UsageError(f"no baseline is named {args.baseline!r}; known are {known}")
+        raise options.UsageError(f"no baseline is named {args.baseline!r}; known are {known}")
     return config
 
 
 def _is_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _kubeconfig(args: argparse.Namespace) -> str | None:
-    """As kubectl finds it; None for the service account of the pod that this runs in."""
-    if args.kubeconfig:
-        return str(args.kubeconfig)
-    named = [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
-    if len(named) > 1:
-        raise UsageError("KUBECONFIG names several files: choose one with --kubeconfig")
-    default = Path.home() / ".kube" / "config"
-    if not named and not default.is_file() and "KUBERNETES_SERVICE_HOST" in os.environ:
-        return None
-    return named[0] if named else str(default)

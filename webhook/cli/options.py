@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -36,6 +37,37 @@ def complain(error: ConfigError | OSError) -> None:
         print(f"netreeve: {error.filename}: {error.strerror}", file=sys.stderr)
     else:
         print(error, file=sys.stderr)
+
+
+class UsageError(Exception):
+    """What was asked for cannot be."""
+
+
+def add_cluster(command: argparse.ArgumentParser) -> None:
+    """``--kubeconfig`` and ``--context``."""
+    command.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="how to reach the cluster (default: KUBECONFIG, ~/.kube/config, or the service "
+        "account of the pod)",
+    )
+    command.add_argument("--context", metavar="NAME", default="", help="of the kubeconfig")
+
+
+def kubeconfig(args: argparse.Namespace) -> str | None:
+    """As kubectl finds it; None for the service account of the pod that this runs in.
+
+    Raises UsageError.
+    """
+    if args.kubeconfig:
+        return str(args.kubeconfig)
+    named = [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
+    if len(named) > 1:
+        raise UsageError("KUBECONFIG names several files: choose one with --kubeconfig")
+    default = Path.home() / ".kube" / "config"
+    if not named and not default.is_file() and "KUBERNETES_SERVICE_HOST" in os.environ:
+        return None
+    return named[0] if named else str(default)
 
 
 def add_lease(command: argparse.ArgumentParser) -> None:

@@ -226,7 +226,8 @@ class Connection:
             text += ": grant this to the user in a ClusterRole"
         seconds = response.headers.get("Retry-After", "")
         wait = float(seconds) if seconds.isdecimal() else 0.0
-        return refused(text, response.status, wait, status.reasons)
+        following = status.metadata.following
+        return refused(text, response.status, wait, status.reasons, following)
 
 
 async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

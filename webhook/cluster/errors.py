@@ -28,6 +28,8 @@ class RefusedError(ClusterError):
     status: the HTTP status. retry_after: the seconds the API server asks to wait, 0 for none.
     reasons: its words for why, those of the causes too (``Conflict``, ``FieldManagerConflict``,
         ``NamespaceTerminating`` ...).
+    following: of a list that was read page by page and whose history is gone, the token for its
+        rest as it is now; else "".
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class RefusedError(ClusterError):
         status: int,
         retry_after: float = 0.0,
         reasons: frozenset[str] = frozenset(),
+        following: str = "",
     ) -> None:
         super().__init__(text)
         self.status = status
         self.retry_after = retry_after
         self.reasons = reasons
+        self.following = following
 
 
 class NotFoundError(RefusedError):

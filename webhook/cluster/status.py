@@ -20,7 +20,12 @@ class Details(msgspec.Struct):
     causes: list[Cause] | None = None
 
 
+class ListMeta(msgspec.Struct):
+    following: str = msgspec.field(default="", name="continue")
+
+
 class Status(msgspec.Struct):
+    metadata: ListMeta = msgspec.field(default_factory=ListMeta)
     code: int = 0
     reason: str = ""
     message: str = ""
@@ -42,7 +47,11 @@ def read_status(body: bytes) -> Status:
 
 
 def refused(
-    text: str, status: int, retry_after: float = 0.0, reasons: frozenset[str] = frozenset()
+    text: str,
+    status: int,
+    retry_after: float = 0.0,
+    reasons: frozenset[str] = frozenset(),
+    following: str = "",
 ) -> RefusedError:
     """The error for an HTTP status, or for the code of a Status in a watch."""
-    return _KINDS.get(status, RefusedError)(text, status, retry_after, reasons)
+    return _KINDS.get(status, RefusedError)(text, status, retry_after, reasons, following)

@@ -21,20 +21,11 @@ from webhook.audit.baseline import views
 from webhook.audit.baseline.views import Object
 from webhook.cluster.apply import path
 from webhook.cluster.connection import Connection
-from webhook.cluster.errors import ExpiredError, NotFoundError, ProtocolError, RefusedError
+from webhook.cluster.errors import NotFoundError, ProtocolError, RefusedError
+from webhook.cluster.pages import PAGE, pages
 
-PAGE = 500
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 T = TypeVar("T")
-
-
-class _ListMeta(msgspec.Struct, frozen=True):
-    next: str = msgspec.field(default="", name="continue")
-
-
-class _Page(msgspec.Struct):
-    metadata: _ListMeta = _ListMeta()
-    items: list[msgspec.Raw] | None = None
 
 
 class _Group(msgspec.Struct):
@@ -166,10 +157,8 @@ class Reader:
     async def _all(self, where: str, type: type[T], params: Mapping[str, str] = {}) -> list[T]:
         """Every object of a collection; none where it is not served, or may not be read."""
         try:
-            try:
-                return await self._pages(where, type, {**params, "limit": str(self._page)})
-            except ExpiredError:  # it took so long that the first page is history
-                return await self._pages(where, type, params)
+            found = pages(self._connection, where, params, size=self._page)
+            return [self._decode(where, one, type) async for page in found for one in page]
         except NotFoundError:
             return []
         except RefusedError as error:
@@ -177,17 +166,6 @@ class Reader:
                 raise
             self._unread.append(Unread(where, str(error)))
             return []
-
-    async def _pages(self, where: str, type: type[T], params: Mapping[str, str]) -> list[T]:
-        found: list[T] = []
-        following = ""
-        while True:
-            asked = {**params, "continue": following} if following else params
-            page = self._decode(where, await self._connection.read(where, asked), _Page)
-            found += (self._decode(where, one, type) for one in page.items or ())
-            following = page.metadata.next
-            if not following:
-                return found
 
     def _decode(self, where: str, raw: bytes | msgspec.Raw, type: type[T]) -> T:
         try:

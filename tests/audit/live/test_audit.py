@@ -1,0 +1,156 @@
+"""``netreeve audit`` on a real cluster, whose controllers make the pods of the workloads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.wait import wait_for
+from webhook.cli import main
+
+pytestmark = pytest.mark.cluster
+
+OBJECTS = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: edge}}
+  template:
+    metadata: {labels: {app: edge}}
+    spec: {hostNetwork: true, containers: [{name: main, image: registry.example/edge:1}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: registry.example/once:1
+          securityContext: {capabilities: {add: [NET_ADMIN]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: frontend}
+spec: {type: NodePort, selector: {app: edge}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: plain, labels: {app: plain}}
+spec: {containers: [{name: main, image: registry.example/plain:1}]}
+"""
+Audit = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def audit(control_plane: ControlPlane, capsys: pytest.CaptureFixture[str]) -> Audit:
+    """Runs the command and gives its exit code and its JSON."""
+
+    def run(*args: str, kubeconfig: object = None) -> tuple[int, dict[str, Any]]:
+        where = str(kubeconfig or control_plane.kubeconfig)
+        capsys.readouterr()
+        code = main(["audit", "-o", "json", "--kubeconfig", where, *args])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def running(control_plane: ControlPlane, namespace: str) -> str:
+    """A namespace in which the controllers have made all pods."""
+    control_plane.kubectl("apply", "-n", namespace, "-f", "-", stdin=OBJECTS)
+
+    def pods() -> bool:
+        listed = control_plane.kubectl("get", "pods", "-n", namespace, "-o", "name").stdout
+        return len(listed.split()) == 5
+
+    wait_for(pods, 30, "the pods of the workloads")
+    return namespace
+
+
+def of(report: dict[str, Any], namespace: str) -> dict[str, dict[str, Any]]:
+    """The results of a namespace by kind and name."""
+    return {
+        f"{one['kind']}/{one['name']}": one
+        for one in report["objects"]
+        if one["namespace"] == namespace
+    }
+
+
+def test_pods_count_with_what_they_come_from(audit: Audit, running: str) -> None:
+    code, report = audit("-n", running)
+    found = of(report, running)
+    assert code == 1
+    edge, once = found["Deployment/edge"], found["Job/once"]
+    assert (edge["status"], edge["folded"]) == ("denied", 4)  # a ReplicaSet and three pods
+    assert (once["status"], once["folded"]) == ("warned", 1)
+    assert found["Service/frontend"]["status"] == "denied"
+    assert found["Pod/plain"]["status"] == "allowed"
+    assert not [one for one in found if one.startswith(("ReplicaSet", "Pod/edge", "Pod/once"))]
+
+
+def test_a_pod_shows_what_its_template_has_not(
+    audit: Audit, control_plane: ControlPlane, running: str
+) -> None:
+    listed = control_plane.kubectl("get", "pods", "-n", running, "-l", "app=edge", "-o", "name")
+    pod = listed.stdout.split()[0].removeprefix("pod/")
+    body = {
+        "name": "debug",
+        "image": "registry.example/debug:1",
+        "securityContext": {"capabilities": {"add": ["NET_RAW"]}},
+    }
+    control_plane.kubectl(
+        "patch", "pod", pod, "-n", running, "--subresource=ephemeralcontainers",
+        "-p", json.dumps({"spec": {"ephemeralContainers": [body]}}),
+    )  # fmt: skip
+    _, report = audit("-n", running)
+    found = of(report, running)
+    (finding,) = found[f"Pod/{pod}"]["findings"]
+    assert finding["policy"] == "net-capabilities"
+    assert "ephemeralContainers" in finding["field"]
+    assert found["Deployment/edge"]["folded"] == 3
+
+
+def test_an_ordinary_cluster_is_clean(audit: Audit, namespace: str) -> None:
+    """What the control plane itself writes is no finding, its endpoints included."""
+    _, report = audit("--profile", "strict")
+    own = [one for one in report["objects"] if one["namespace"] in ("default", "kube-system", "")]
+    assert own
+    assert [one for one in own if one["findings"]] == []
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_judged(
+    audit: Audit, control_plane: ControlPlane, running: str
+) -> None:
+    control_plane.kubectl(
+        "create", "rolebinding", "viewer", "-n", running, "--clusterrole=view", "--user=viewer"
+    )
+    code, report = audit("-n", running, kubeconfig=control_plane.kubeconfig_for("viewer"))
+    assert code == 2
+    assert {one["file"].rsplit("/", 1)[-1] for one in report["unreadable"]} == {
+        "namespaces", "nodes", "podtemplates"
+    }  # fmt: skip
+    assert of(report, running)["Service/frontend"]["status"] == "denied"
+
+
+def test_nothing_is_written(audit: Audit, control_plane: ControlPlane, running: str) -> None:
+    position = control_plane.audit_position()
+    audit()
+
+    def verbs() -> set[str]:
+        return {
+            event["verb"]
+            for event in control_plane.audit_events(position)
+            if event.get("userAgent") == "netreeve-audit"
+        }
+
+    wait_for(verbs, 10, "audit events")
+    assert verbs() == {"list"}

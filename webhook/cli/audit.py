@@ -1,0 +1,78 @@
+"""``netreeve audit``: what a running cluster's objects would get if they were created now."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from webhook.audit.reports import FORMATS
+from webhook.cli import options
+from webhook.config import ConfigError, ruleset
+
+_DESCRIPTION = """\
+Reads a running cluster with your own kubeconfig, judges every object as if it were created now,
+and changes nothing. Pods are counted with the Deployment (or whatever else) they come from, and
+shown by themselves only for what their template has not.
+
+Needs list on what the policies judge and on namespaces and nodes; what you may not read is named,
+and the rest is judged. The ClusterRole view lacks nodes, without which addresses of nodes and the
+provider of load balancers are not known."""
+
+_EPILOG = """\
+Give --config the configuration that the cluster runs with, or --profile to try another one:
+"what would be denied if we enforced strict?"
+
+Exit codes:
+  0  nothing would be denied; there may be warnings
+  1  something would be denied
+  2  usage, or something that could not be read; the rest of it is judged
+
+Examples:
+  netreeve audit
+  netreeve audit -n shop --profile strict
+  netreeve audit --context production --config gate.yaml -o json"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = subparsers.add_parser(
+        "audit",
+        help="judge what runs in a cluster, without changing it",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="the whole cluster (the default)"
+    )
+    where.add_argument("-n", "--namespace", default="", help="only this namespace")
+    command.add_argument(
+        "-o",
+        "--output",
+        choices=tuple(FORMATS),
+        default="table",
+        help="table for people, json for programs, github for annotations in GitHub Actions",
+    )
+    options.add_cluster(command)
+    options.add_config(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    # Loads the Kubernetes client, most of a second that no other command needs.
+    from webhook.cli.wiring.audit import Asked, answer  # noqa: PLC0415
+    from webhook.cluster.errors import ClusterError  # noqa: PLC0415
+
+    try:
+        config = options.config(args)
+        asked = Asked(ruleset(config), args.namespace, config.baseline.controllers)
+        report = asyncio.run(answer(asked, options.kubeconfig(args), args.context))
+    except (options.UsageError, ClusterError) as error:
+        print(f"netreeve: {error}", file=sys.stderr)
+        return 2
+    except (ConfigError, OSError) as error:
+        options.complain(error)
+        return 2
+    FORMATS[args.output](report, sys.stdout)
+    return report.exit_code

@@ -1,0 +1,37 @@
+"""Reads and judges a live cluster for ``netreeve audit``, and says on a terminal how far it is."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+from rich.console import Console
+
+from policies.model import User
+from webhook.admission.plan import Ruleset
+from webhook.audit.findings import Report
+from webhook.audit.live.scan import Wanted, audit
+from webhook.cluster.connection import Connection
+from webhook.cluster.credentials import InCluster, Kubeconfig
+
+USER_AGENT = "netreeve-audit"
+
+
+class Asked(NamedTuple):
+    """namespace: "" for all. controllers: users who write the policies of baselines."""
+
+    rules: Ruleset
+    namespace: str
+    controllers: tuple[str, ...]
+
+
+async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
+    """Raises ClusterError."""
+    source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
+    wanted = Wanted(asked.rules, asked.namespace, User(next(iter(asked.controllers), "")))
+    console = Console(file=sys.stderr)
+    with console.status("Connecting ...") as status:  # shows nothing where it is no terminal
+        async with Connection(source, user_agent=USER_AGENT) as connection:
+            return await audit(
+                connection, wanted, lambda name, number: status.update(f"Reading {name}: {number}")
+            )
