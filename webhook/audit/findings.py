@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from policies.model import Action
 
@@ -43,8 +44,8 @@ class Result(msgspec.Struct, frozen=True):
     status: Status
     findings: tuple[Found, ...] = ()
     patch: tuple[dict[str, Any], ...] = ()
-    created: str = ""
-    folded: int = 0
+    created: str | UnsetType = UNSET
+    folded: int | UnsetType = UNSET
 
     @property
     def title(self) -> str:
