@@ -15,6 +15,7 @@ from policies.baseline.config import Baseline, BaselineConfig
 from policies.baseline.facts import Facts
 from policies.baseline.grants import Grant, Json, Problem, spec
 from policies.network_policies.managed import (
+    ALLOW_DNS,
     BASELINE,
     DEFAULT_DENY,
     MANAGED_BY,
@@ -22,7 +23,6 @@ from policies.network_policies.managed import (
     NETREEVE,
 )
 
-ALLOW_DNS = "allow-dns"
 DENY_SPEC: Json = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 WHY = "netreeve.io/why"
 

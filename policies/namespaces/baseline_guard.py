@@ -4,7 +4,9 @@ Fields: spec and Netreeve's labels of the NetworkPolicies that the controller wr
 UPDATE and DELETE; metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything by the
 controller; the deletion by the namespace controller, so that a namespace can end; a configured
 baseline for a namespace that has none; and with the right to exempt from ``baseline``, another
-label or none, and the deletion of policies that their namespace has left behind.
+label or none, and the deletion of policies that may be left over: of a namespace that has changed
+its baseline or left it, of a baseline that is not configured any more, and all that is neither the
+default-deny nor DNS. (What is still wanted of those, the controller writes again at once.)
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ from collections.abc import Iterator
 
 from policies.baseline.config import DEFAULT, BaselineConfig
 from policies.model import CREATE, DELETE, UPDATE, Action, Policy, Request, Right, Rule, Violation
-from policies.network_policies.managed import BASELINE, MANAGED_BY, is_managed
+from policies.network_policies.managed import (
+    ALLOW_DNS,
+    BASELINE,
+    DEFAULT_DENY,
+    MANAGED_BY,
+    is_managed,
+)
 from policies.network_policies.views import NetworkPolicy
 from policies.objects import Labels, Namespace, Object
 
@@ -24,6 +32,12 @@ HOW_TO_CHANGE = (
     "change the configuration of the baseline, or add a NetworkPolicy of your own beside it"
 )
 
+LEFT_OVER = (
+    "where the baseline does not have it any more, ask someone who may exempt "
+    "policies.netreeve.io/baseline for netreeve baseline remove"
+)
+ESSENTIAL = (ALLOW_DNS, DEFAULT_DENY)
+
 
 def validate(
     subject: Namespace | NetworkPolicy, request: Request, config: BaselineConfig
@@ -33,25 +47,33 @@ def validate(
     if isinstance(subject, Namespace):
         yield from _namespace(subject, request, config)
     elif request.operation == DELETE:
-        yield from _deletion(subject, request)
+        yield from _deletion(subject, request, config)
     elif request.operation == UPDATE:
         yield from _change(subject, request)
     elif is_managed(subject):
         yield _forged()
 
 
-def _deletion(policy: NetworkPolicy, request: Request) -> Iterator[Violation]:
+def _deletion(
+    policy: NetworkPolicy, request: Request, config: BaselineConfig
+) -> Iterator[Violation]:
     if not is_managed(policy) or request.user.username == NAMESPACE_CONTROLLER:
         return
-    left_behind = request.namespaceLabels is not None and request.namespaceLabels.get(
-        BASELINE
-    ) != _labels(policy).get(BASELINE)
+    left_over = _may_be_left_over(policy, request, config)
     yield Violation(
         "metadata.name",
         "must not be deleted: it is part of the namespace's baseline",
-        HOW_TO_CHANGE,
-        unless=Right("baseline", request.namespace) if left_behind else None,
+        LEFT_OVER if left_over else HOW_TO_CHANGE,
+        unless=Right("baseline", request.namespace) if left_over else None,
     )
+
+
+def _may_be_left_over(policy: NetworkPolicy, request: Request, config: BaselineConfig) -> bool:
+    if (policy.metadata and policy.metadata.name) not in ESSENTIAL:
+        return True
+    baseline = _labels(policy).get(BASELINE, "")
+    left = request.namespaceLabels is not None and request.namespaceLabels.get(BASELINE) != baseline
+    return left or config.baseline(baseline) is None
 
 
 def _change(policy: NetworkPolicy, request: Request) -> Iterator[Violation]:

@@ -10,6 +10,7 @@ import pty
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from webhook.cluster.credentials import Kubeconfig
 
 pytestmark = pytest.mark.cluster
 
+LEASE = ("netreeve", "netreeve-control")
 HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 Run = Callable[..., tuple[int, str, str]]
 
@@ -174,6 +176,37 @@ def dns(control_plane: ControlPlane) -> Iterator[None]:
     control_plane.kubectl("apply", "-f", "-", stdin=DNS)
     yield
     control_plane.kubectl("delete", "-f", "-", stdin=DNS)
+
+
+LEADING = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: netreeve}
+---
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: netreeve-control, namespace: netreeve}
+spec: {holderIdentity: HOLDER, leaseDurationSeconds: 15, renewTime: "RENEWED"}
+"""
+
+
+def lead(control_plane: ControlPlane, holder: str = "one", ago: float = 0) -> None:
+    """The Lease of a controller that was alive so many seconds ago."""
+    renewed = (datetime.now(UTC) - timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = LEADING.replace("HOLDER", f'"{holder}"').replace("RENEWED", renewed)
+    control_plane.kubectl("apply", "-f", "-", stdin=text)
+
+
+@pytest.fixture(autouse=True)
+def leading(control_plane: ControlPlane) -> Iterator[None]:
+    """Somebody leads; the gates of other tests must not wait for him."""
+    lead(control_plane)
+    yield
+    forget_lease(control_plane)
+
+
+def forget_lease(control_plane: ControlPlane) -> None:
+    control_plane.kubectl("delete", "lease", LEASE[1], "-n", LEASE[0], "--ignore-not-found")
 
 
 @pytest.fixture
@@ -567,12 +600,144 @@ def test_adopt_stops_where_new_pods_would_wait_for_ever(run: Run, namespace: str
     assert "no DNS was found, so nothing would be generated" in err
 
 
+@pytest.mark.usefixtures("dns")
+@pytest.mark.parametrize(
+    ("leader", "state"),
+    [
+        (("", 0), "stopped"),
+        (("one", 90), "stopped"),
+        (("one", 30), "running"),
+        (("one", -600), "running"),
+    ],
+)
+def test_adopt_needs_a_controller(
+    run: Run, control_plane: ControlPlane, namespace: str, leader: tuple[str, float], state: str
+) -> None:
+    lead(control_plane, *leader)
+    report = as_json(answer := run("preview", namespace, "-o", "json"))
+    assert (report["controller"]["state"], answer[0]) == (state, int(state == "stopped"))
+    code, _, err = run("adopt", namespace, "--yes")
+    assert code == int(state == "stopped")
+    assert ("not adopted: no controller runs (Lease netreeve/netreeve-control" in err) is bool(code)
+
+
+@pytest.mark.usefixtures("dns")
+def test_adopt_needs_a_controller_that_has_run_at_all(
+    run: Run, control_plane: ControlPlane, namespace: str
+) -> None:
+    forget_lease(control_plane)
+    _, out, _ = run("preview", namespace)
+    assert "Controller  no controller has run here" in out
+    code, _, err = run("adopt", namespace, "--yes")
+    assert code == 1
+    assert "there is no Lease netreeve/netreeve-control" in err
+    lead(control_plane)
+    assert run("adopt", namespace, "--yes", "--lease", "elsewhere/control")[0] == 1
+    assert "netreeve.io/baseline" not in labels(control_plane, namespace)
+
+
+# --- remove
+
+
+@pytest.fixture
+def covered(run: Run, control_plane: ControlPlane, namespace: str, shop: str) -> str:
+    """A shop with everything that its baseline asks for, and a preset."""
+    control_plane.kubectl("label", "namespace", namespace, "netreeve.io/baseline=open")
+    return namespace
+
+
+def configured(folder: Path, baseline: str) -> Path:
+    config = folder / "gate.yaml"
+    config.write_text(f"{HEAD}baseline: {{baselines: {baseline}}}\n")
+    return config
+
+
+def generate(run: Run, control_plane: ControlPlane, namespace: str, config: Path) -> None:
+    """What the controller would write."""
+    wanted = as_json(run("show", namespace, "-o", "json", "--config", str(config)))
+    for one in wanted["networkPolicies"]:
+        control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(one["manifest"]))
+
+
+def generated(control_plane: ControlPlane, namespace: str) -> set[str]:
+    """Names of the policies that are there."""
+    found = control_plane.kubectl("get", "networkpolicies", "-n", namespace, "-o", "name").stdout
+    return {line.partition("/")[2] for line in found.split()}
+
+
+def test_remove_deletes_what_a_baseline_dropped_and_nothing_else(
+    run: Run, control_plane: ControlPlane, covered: str, tmp_path: Path
+) -> None:
+    allow = "{open: {allow: {sameNamespace: true, monitoring: {namespaces: [watch]}}}}"
+    generate(run, control_plane, covered, configured(tmp_path, allow))
+    config = str(configured(tmp_path, "{open: {allow: {monitoring: {namespaces: [watch]}}}}"))
+    code, out, _ = run("show", covered, "--config", config)
+    assert code == 1
+    assert "left in place: allow-same-namespace" in " ".join(out.split())
+    code, out, err = run("remove", covered, "--yes", "-o", "json", "--config", config)
+    assert (code, err) == (0, f"1 NetworkPolicy of {covered} deleted\n")
+    removal = json.loads(out)["removal"]
+    assert removal["networkPolicies"] == ["allow-same-namespace"]
+    assert (removal["label"], removal["opened"]) == (None, [])
+    frontend, backend = f"Deployment {covered}/frontend", f"Deployment {covered}/backend"
+    cut = {(one["source"], one["target"]) for one in removal["severed"]}
+    assert (frontend, backend) in cut
+    left = {"allow-dns", "allow-monitoring", "default-deny"}
+    assert generated(control_plane, covered) == left
+    code, _, err = run("remove", covered, "--yes", "--config", config)
+    assert (code, err) == (0, f"nothing is left over in {covered}\n")
+    assert generated(control_plane, covered) == left
+
+
+def test_remove_ends_a_retired_baseline(
+    run: Run,
+    control_plane: ControlPlane,
+    covered: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generate(run, control_plane, covered, configured(tmp_path, "{open: {}}"))
+    config = str(configured(tmp_path, "{other: {}}"))
+    own = UNLABELLED_DENY.replace("default-deny", "own")
+    control_plane.kubectl("apply", "-n", covered, "-f", "-", stdin=own)
+    for said, code in (("\n", 1), ("y\n", 0)):
+        ours, theirs = pty.openpty()
+        with os.fdopen(theirs, "r") as terminal:
+            os.write(ours, said.encode())
+            monkeypatch.setattr(sys, "stdin", terminal)
+            found, out, err = run("remove", covered, "--config", config)
+        os.close(ours)
+        assert found == code
+        assert f"Delete 2 NetworkPolicies and the label of {covered} for good? [y/N]" in err
+        words = " ".join(out.split())
+        assert "the label netreeve.io/baseline=open of the namespace" in words
+        assert "NetworkPolicy default-deny NetworkPolicy allow-dns" in words
+        assert f"Deployment {covered}/frontend open to everywhere" in words
+        left = {"own"} if code == 0 else {"own", "allow-dns", "default-deny"}
+        assert generated(control_plane, covered) == left
+    assert "netreeve.io/baseline" not in labels(control_plane, covered)
+
+
+def test_remove_does_not_guess(
+    run: Run, control_plane: ControlPlane, covered: str, tmp_path: Path
+) -> None:
+    """Without the configuration every baseline would look retired."""
+    generate(run, control_plane, covered, configured(tmp_path, "{open: {}}"))
+    code, _, err = run("remove", covered, "--yes")
+    assert code == 1
+    assert f"{covered} is under open, and without the configuration" in err
+    assert generated(control_plane, covered) == {"allow-dns", "default-deny"}
+    control_plane.kubectl("label", "namespace", covered, "netreeve.io/baseline-")
+    assert run("remove", covered, "--yes")[0] == 0
+    assert generated(control_plane, covered) == set()
+
+
 def test_lists_are_read_to_their_end(control_plane: ControlPlane, shop: str) -> None:
     """Page by page as much as at once; no more namespaces are made in between."""
 
     async def services(page: int) -> set[tuple[str, str]]:
         async with Connection(Kubeconfig(str(control_plane.kubeconfig))) as connection:
-            found = await Reader(connection, page).traffic()
+            found = await Reader(connection, LEASE, datetime.now(UTC), page).traffic()
         return {(one.metadata.namespace, one.metadata.name) for one in found.services}
 
     assert asyncio.run(services(1)) == asyncio.run(services(500)) >= {(shop, "idle"), (shop, "db")}
@@ -602,7 +767,10 @@ def test_some_rights(run: Run, control_plane: ControlPlane, namespace: str) -> N
     wait_for(lambda: run("show", namespace, kubeconfig=kubeconfig)[1], 10, "the rights")
     report = as_json(answer := run("show", namespace, "-o", "json", kubeconfig=kubeconfig))
     assert answer[0] == 2
-    assert [one["path"] for one in report["unreadable"]] == ["/api/v1/nodes"]
+    assert [one["path"] for one in report["unreadable"]] == [
+        "/api/v1/nodes",
+        "/apis/coordination.k8s.io/v1/namespaces/netreeve/leases",
+    ]
     assert len(report["networkPolicies"]) == 2
     code, _, err = run("adopt", namespace, "--yes", kubeconfig=kubeconfig)
     assert code == 2

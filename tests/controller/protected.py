@@ -139,6 +139,17 @@ DEPLOYMENT = {
 }
 
 
+@contextmanager
+def configured(protected: Protected, baseline: dict[str, Any]) -> Iterator[None]:
+    """Within the block, running controllers have this section of the configuration."""
+    before = protected.config.read_text()
+    protected.config.write_text(json.dumps({**CONFIG, "baseline": baseline}))
+    try:
+        yield
+    finally:
+        protected.config.write_text(before)
+
+
 class Order:
     """When what was done, by the one clock of the API server's audit log."""
 

@@ -1,14 +1,10 @@
 """What becomes of a namespace when things are not as they should be, and that it is told."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.apiserver.gated import CONFIG
 from tests.controller.control import Control
 from tests.controller.protected import (
     GENERATED,
@@ -19,6 +15,7 @@ from tests.controller.protected import (
     SOON,
     STATUS,
     Protected,
+    configured,
     fresh,
     pod,
 )
@@ -30,17 +27,6 @@ DENY = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 INGRESS_ONLY = {"podSelector": {}, "policyTypes": ["Ingress"]}
 GATED = {"schedulingGates": [{"name": "netreeve.io/baseline"}]}
 SAME_NAMESPACE = {"baselines": {"default-deny": {"allow": {"sameNamespace": True}}}}
-
-
-@contextmanager
-def configured(protected: Protected, baseline: dict[str, Any]) -> Iterator[None]:
-    """Within the block, running controllers have this section of the configuration."""
-    before = protected.config.read_text()
-    protected.config.write_text(json.dumps({**CONFIG, "baseline": baseline}))
-    try:
-        yield
-    finally:
-        protected.config.write_text(before)
 
 
 def await_reason(protected: Protected, namespace: str, reason: str) -> dict[str, Any]:

@@ -22,41 +22,49 @@ what the configuration allows.
            enforces it
   preview  the same, and which existing connections it would cut off
   adopt    preview, then put the namespace under the baseline, after asking
+  remove   delete the NetworkPolicies that no baseline asks for any more, after
+           showing what that opens, and asking; where the label names a
+           baseline that is not configured any more, the label as well
 
-Only adopt changes anything: one label of the namespace. The controller does
-the rest."""
+adopt changes one label of the namespace, and the controller does the rest.
+Only remove deletes anything; the gate asks for the right to exempt
+policies.netreeve.io/baseline."""
 
 _EPILOG = """\
 Give --config the configuration that the cluster runs with, or the answer is
 for another one.
 
 Exit codes:
-  0  all is well, or the namespace was adopted
-  1  something is to be done: a policy missing or changed, no DNS, nothing that
-     enforces, connections that would be cut off; or adopt was refused
+  0  all is well, the namespace was adopted, or nothing is left over any more
+  1  something is to be done: a policy missing, changed or left over, no DNS,
+     no controller, nothing that enforces, connections that would be cut off;
+     or adopt or remove was refused
   2  usage, no such namespace, or something that could not be read
 
 Examples:
   netreeve baseline show shop
   netreeve baseline preview shop --config gate.yaml
   netreeve baseline preview shop -o json | jq '.severed[].remedy'
-  netreeve baseline adopt shop --config gate.yaml"""
+  netreeve baseline adopt shop --config gate.yaml
+  netreeve baseline remove shop --config gate.yaml"""
 
 _NO_TERMINAL = (
-    "adopt asks before it changes anything, and here is no terminal: look at preview, then give "
-    "--yes"
+    "{} asks before it changes anything, and here is no terminal: look at preview or show, then "
+    "give --yes"
 )
 _TEXTS = {
     "show": "what is generated for a namespace, why, and whether it is there",
     "preview": "show, and which existing connections a default-deny would cut off",
     "adopt": "preview, then put the namespace under its baseline",
+    "remove": "delete what no baseline asks for any more in a namespace",
 }
+CHANGING = ("adopt", "remove")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = subparsers.add_parser(
         "baseline",
-        help="show, preview or adopt the baseline of a namespace",
+        help="show, preview, adopt or remove the baseline of a namespace",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -64,9 +72,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, text in _TEXTS.items():
         action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        action.set_defaults(run=run, action=name, yes=False)
+        action.set_defaults(run=run, action=name, yes=False, baseline=None)
         _add_options(action)
-        if name == "adopt":
+        if name != "remove":
+            _add_baseline(action)
+        if name in CHANGING:
             action.add_argument(
                 "-y", "--yes", action="store_true", help="do not ask, for use in scripts"
             )
@@ -80,11 +90,6 @@ def _add_options(action: argparse.ArgumentParser) -> None:
         help="configuration of the gate (docs/configuration.md), of which the section baseline is "
         "read; without it, every baseline is a default-deny and DNS",
     )
-    action.add_argument(
-        "--baseline",
-        metavar="NAME",
-        help="judge by this baseline instead of the one that the label or the configuration names",
-    )
     options.add_cluster(action)
     action.add_argument(
         "-o",
@@ -92,6 +97,15 @@ def _add_options(action: argparse.ArgumentParser) -> None:
         choices=("table", "json"),
         default="table",
         help="table for people (the default), json for programs",
+    )
+    options.add_lease(action)
+
+
+def _add_baseline(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help="judge by this baseline instead of the one that the label or the configuration names",
     )
 
 
@@ -102,9 +116,18 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         config = _config(args)
-        if args.action == "adopt" and not args.yes and not _is_terminal():
-            raise options.UsageError(_NO_TERMINAL)
-        asked = Asked(args.action, args.namespace, config, args.baseline, args.output, args.yes)
+        if args.action in CHANGING and not args.yes and not _is_terminal():
+            raise options.UsageError(_NO_TERMINAL.format(args.action))
+        asked = Asked(
+            args.action,
+            args.namespace,
+            config,
+            args.config is not None,
+            args.baseline,
+            args.lease,
+            args.output,
+            args.yes,
+        )
         return asyncio.run(answer(asked, options.kubeconfig(args), args.context))
     except (options.UsageError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)

@@ -37,6 +37,7 @@ def write(report: Report, out: TextIO) -> None:
             "plugins": [one._asdict() for one in found.cni.plugins],
             "notes": found.cni.notes,
         },
+        "controller": found.controller._asdict(),
         "unreadable": [one._asdict() for one in report.unread],
     }
     if seen is not None:
@@ -45,6 +46,14 @@ def write(report: Report, out: TextIO) -> None:
         content["unusedServices"] = seen.unused
     if report.adopted is not None:
         content["adopted"] = report.adopted
+    if (going := report.removal) is not None:
+        content["removal"] = {
+            "networkPolicies": [one.name for one in going.policies],
+            "label": going.label,
+            "opened": [one._asdict() for one in going.opened],
+            "severed": [_severed(one) for one in going.severed],
+        }
+        content["removed"] = report.removed
     out.write(msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,8 +23,11 @@ from webhook.audit.baseline.views import Object
 from webhook.cluster.apply import path
 from webhook.cluster.connection import Connection
 from webhook.cluster.errors import NotFoundError, ProtocolError, RefusedError
+from webhook.cluster.lease import API_VERSION, LeaseObject, Spec
 from webhook.cluster.pages import PAGE, pages
 
+STALE = timedelta(seconds=60)
+"""A Lease is renewed every two seconds; the rest is for clocks that are not the same."""
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 T = TypeVar("T")
 
@@ -43,6 +47,13 @@ class Unread(NamedTuple):
     message: str
 
 
+class Controller(NamedTuple):
+    """Whether somebody leads by the Lease. problem: why nothing is generated, "" if one does."""
+
+    state: Literal["running", "stopped", "absent", "unknown"]
+    problem: str
+
+
 class Ground(NamedTuple):
     """What a baseline is computed from and compared with."""
 
@@ -50,6 +61,7 @@ class Ground(NamedTuple):
     policies: tuple[views.StoredPolicy, ...]
     facts: Facts
     unread: tuple[Unread, ...]
+    controller: Controller = Controller("unknown", "")
 
 
 class Traffic(NamedTuple):
@@ -77,13 +89,44 @@ WORKLOADS: tuple[tuple[str, str, str, type[Object]], ...] = (
 )
 
 
+def controller(lease: str, spec: Spec | None, now: datetime) -> Controller:
+    """What the Lease of this name tells; spec: None where there is none."""
+    if spec is None:
+        return Controller(
+            "absent",
+            f"no controller has run here (there is no Lease {lease}): nothing is generated, and no "
+            "pod waits; start netreeve control, or give --lease",
+        )
+    renewed = _time(spec.renewTime)
+    if spec.holderIdentity and renewed and now - renewed < STALE:
+        return Controller("running", "")
+    since = spec.renewTime or "an unknown time"
+    return Controller(
+        "stopped",
+        f"no controller runs (Lease {lease}, last renewed at {since}): nothing is generated or "
+        "restored, and new pods wait where the baseline is not in place; start netreeve control",
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
 class Reader:
     """For one event loop. Methods raise ClusterError, but not for a missing right to a list.
 
-    page: how many objects are asked for at a time.
+    lease: namespace and name of that of the controller. now: the time of day, in UTC. page: how
+    many objects are asked for at a time.
     """
 
-    def __init__(self, connection: Connection, page: int = PAGE) -> None:
+    def __init__(
+        self, connection: Connection, lease: tuple[str, str], now: datetime, page: int = PAGE
+    ) -> None:
+        self._lease = lease
+        self._now = now
         self._connection = connection
         self._page = page
         self._unread: list[Unread] = []
@@ -92,13 +135,14 @@ class Reader:
         """Raises NotFoundError where there is no such namespace."""
         where = path("v1", "namespaces", name=namespace)
         found = self._decode(where, await self._connection.read(where), Object)
-        policies, facts = await asyncio.gather(
+        policies, facts, controller = await asyncio.gather(
             self._all(
                 path("networking.k8s.io/v1", "networkpolicies", namespace), views.StoredPolicy
             ),
             self._facts(config),
+            self._controller(),
         )
-        return Ground(found, tuple(policies), facts, self._taken())
+        return Ground(found, tuple(policies), facts, self._taken(), controller)
 
     async def traffic(self) -> Traffic:
         namespaces, policies, services, slices = await asyncio.gather(
@@ -135,6 +179,15 @@ class Reader:
     def _taken(self) -> tuple[Unread, ...]:
         found, self._unread = tuple(sorted(set(self._unread))), []
         return found
+
+    async def _controller(self) -> Controller:
+        namespace, name = self._lease
+        params = {"fieldSelector": f"metadata.name={name}"}
+        before = len(self._unread)
+        found = await self._all(path(API_VERSION, "leases", namespace), LeaseObject, params)
+        if len(self._unread) > before:
+            return Controller("unknown", "")
+        return controller(f"{namespace}/{name}", found[0].spec if found else None, self._now)
 
     async def _facts(self, config: BaselineConfig) -> Facts:
         wanted = sources(dns.namespaces(config.dns))

@@ -9,6 +9,7 @@ from policies.baseline.config import BaselineConfig
 from webhook.audit.baseline.cluster import Cluster
 from webhook.audit.baseline.contacts import contacts, unused
 from webhook.audit.baseline.read import Ground, Traffic, Unread
+from webhook.audit.baseline.removal import Removal
 from webhook.audit.baseline.severed import Severed, severed
 from webhook.audit.baseline.standing import Standing
 
@@ -25,13 +26,15 @@ class Preview(NamedTuple):
 class Report(NamedTuple):
     """status: what the controller has written on the namespace; {} if nothing.
 
-    adopted: None where that was not asked for.
+    adopted, removed: None where that was not asked for.
     """
 
     standing: Standing
     status: Mapping[str, str]
     preview: Preview | None = None
+    removal: Removal | None = None
     adopted: bool | None = None
+    removed: bool | None = None
 
     @property
     def unread(self) -> tuple[Unread, ...]:
@@ -80,6 +83,8 @@ def obstacles(found: Standing) -> list[str]:
             f"{name} is under the baseline {found.label}: to change that, relabel it by hand, "
             "which needs the right to exempt from baseline"
         )
+    if found.controller.problem:
+        said.append(found.controller.problem)
     if found.hold:
         said.append(
             "no DNS was found, so nothing would be generated and new pods would wait: set "

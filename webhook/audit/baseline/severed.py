@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -32,14 +32,19 @@ def severed(
     generated: Iterable[Json],
     contacts: Iterable[Contact],
     *,
+    without: Collection[str] = (),
     ip_blocks_match_pods: bool,
 ) -> tuple[Severed, ...]:
-    """generated: the manifests that the namespace would get beside what is there."""
+    """generated: the manifests that the namespace would get beside what is there.
+
+    without: the names of the policies that it would lose.
+    """
     now: dict[str, list[NetworkPolicy]] = {}
     for policy in cluster.policies:
         now.setdefault((policy.metadata and policy.metadata.namespace) or "", []).append(policy)
     made = [msgspec.convert(one, NetworkPolicy) for one in generated]
-    planned = {**now, namespace: [*now.get(namespace, ()), *made]}
+    kept = [one for one in now.get(namespace, ()) if _name(one) not in without]
+    planned = {**now, namespace: [*kept, *made]}
     nodes = cluster.node_addresses
     found: dict[tuple[str, str, str, int], list[Contact]] = {}
     for one in contacts:
@@ -63,6 +68,10 @@ def severed(
         for key, same in sorted(found.items())
         if passes(now, same[0]) and not passes(planned, same[0])
     )
+
+
+def _name(policy: NetworkPolicy) -> str:
+    return (policy.metadata and policy.metadata.name) or ""
 
 
 def _flows(cluster: Cluster, one: Contact) -> list[Flow]:

@@ -19,8 +19,8 @@ from policies.baseline.objects import (
     plan,
 )
 from policies.namespaces.meshes import is_off_limits
-from policies.network_policies.managed import BASELINE, MANAGED_BY, NETREEVE
-from webhook.audit.baseline.read import Ground, Unread
+from policies.network_policies.managed import BASELINE, DEFAULT_DENY, MANAGED_BY, NETREEVE
+from webhook.audit.baseline.read import Controller, Ground, Unread
 from webhook.audit.baseline.views import StoredPolicy
 
 State = Literal["as wanted", "missing", "changed", "not ours"]
@@ -41,8 +41,9 @@ class Rule(NamedTuple):
 class Standing(NamedTuple):
     """baseline: the name of the one it is under, or would be. label: None where it has none.
 
-    excluded: why it gets no baseline, "" if it may. left: names of generated policies that are
-    not part of the baseline any more. hold: nothing is generated, since no DNS was found.
+    excluded: why it gets no baseline, "" if it may. left: names of generated policies that no
+    baseline asks for any more, in the order in which they may be deleted. hold: nothing is
+    generated, since no DNS was found. controller: whether one runs, to generate anything.
     """
 
     namespace: Namespace
@@ -58,6 +59,7 @@ class Standing(NamedTuple):
     left: tuple[str, ...]
     problems: tuple[Problem, ...]
     cni: Verdict
+    controller: Controller
     unread: tuple[Unread, ...]
 
     @property
@@ -77,6 +79,7 @@ class Standing(NamedTuple):
             or self.left
             or self.hold
             or not self.known
+            or self.controller.problem
             or self.cni.state == "not-enforcing"
         )
 
@@ -94,6 +97,7 @@ def standing(config: BaselineConfig, ground: Ground, name: str | None = None) ->
     wanted = plan(known, baseline, namespace) if baseline else None
     observed = {one.name: _observed(one) for one in ground.policies}
     generated = wanted.generated if wanted else ()
+    held = label is not None and wanted is not None and wanted.hold
     return Standing(
         namespace=namespace,
         label=label,
@@ -105,9 +109,10 @@ def standing(config: BaselineConfig, ground: Ground, name: str | None = None) ->
         covered=is_covered(namespace, observed.values()),
         hold=wanted is not None and wanted.hold,
         rules=tuple(_rules(generated, observed, namespace, chosen)),
-        left=() if wanted is None or wanted.hold else tuple(_left(generated, observed)),
+        left=() if held else _left(() if label is None else generated, observed),
         problems=wanted.problems if wanted else (),
         cni=known.cni,
+        controller=ground.controller,
         unread=ground.unread,
     )
 
@@ -138,9 +143,11 @@ def _rules(
         yield Rule(one.name, state, one.why, manifest(one, namespace, baseline))
 
 
-def _left(generated: Iterable[Generated], observed: Mapping[str, Observed]) -> list[str]:
+def _left(generated: Iterable[Generated], observed: Mapping[str, Observed]) -> tuple[str, ...]:
+    """The default-deny first: without the others it would leave pods without DNS."""
     ours = {one.name for one in observed.values() if _is_ours(one)}
-    return sorted(ours - {one.name for one in generated})
+    left = ours - {one.name for one in generated}
+    return tuple(sorted(left, key=lambda name: (name != DEFAULT_DENY, name)))
 
 
 def _is_ours(one: Observed) -> bool:

@@ -10,6 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from policies.network_policies.managed import BASELINE
+from webhook.audit.baseline.removal import Removal
 from webhook.audit.baseline.report import Preview, Report
 from webhook.audit.baseline.severed import Severed
 from webhook.audit.baseline.standing import Rule, Standing
@@ -37,7 +39,7 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
     if found.rules:
         yield from _section("NetworkPolicies", _rules(found))
     if found.left:
-        text = f"not part of the baseline any more, and left in place: {', '.join(found.left)}"
+        text = f"no baseline asks for it any more, and it is left in place: {', '.join(found.left)}"
         yield from _section("Left over", [_plain(text)])
     if found.problems:
         yield from _section(
@@ -45,6 +47,8 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
         )
     if report.preview is not None:
         yield from _preview(report.preview)
+    if report.removal is not None:
+        yield from _removal(report.removal)
     if report.unread:
         yield from _section("Could not be read", [_plain(one.message) for one in report.unread])
 
@@ -73,6 +77,8 @@ def _facts(report: Report) -> RenderableType:
         pairs.append(("Covered", "yes" if found.covered else "no"))
     if report.status:
         pairs.append(("Status", "{state} since {since}: {message}".format(**report.status)))
+    if found.controller.problem:
+        pairs.append(("Controller", found.controller.problem))
     pairs.append(("Enforced", f"{_ENFORCED[verdict.state]}: {verdict.reason}"))
     pairs += [("", f"{one.title}, by {'; '.join(one.evidence)}") for one in verdict.plugins]
     pairs += [("Note", note) for note in verdict.notes]
@@ -119,6 +125,19 @@ def _preview(seen: Preview) -> Iterator[RenderableType]:
         yield from _section("Clients not known", [_plain(text)])
     yield ""
     yield _plain(HEURISTIC)
+
+
+def _removal(found: Removal) -> Iterator[RenderableType]:
+    going = [f"NetworkPolicy {one.name}" for one in found.policies]
+    if found.label is not None:
+        going.insert(0, f"the label {BASELINE}={found.label} of the namespace")
+    yield from _section("Would be removed", map(_plain, going or ["nothing: nothing is left over"]))
+    if found.opened:
+        pairs = ((one.workload, "open " + " and ".join(one.directions)) for one in found.opened)
+        yield from _section("What would be open", [_pairs(pairs)])
+    if found.severed:
+        rows = (row for one in found.severed for row in _severed(one))
+        yield from _section("What would be cut off", rows)
 
 
 def _severed(one: Severed) -> Iterator[RenderableType]:
