@@ -82,7 +82,7 @@ def add_lease(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_service(command: argparse.ArgumentParser) -> None:
+def add_service(command: argparse._ActionsContainer) -> None:
     """``--service``: how the API server reaches the servers, and so by which name."""
     command.add_argument(
         "--service",
@@ -99,3 +99,14 @@ def _namespaced(text: str) -> tuple[str, str]:
     if not separator or not namespace or not name or "/" in name:
         raise argparse.ArgumentTypeError(f"{text!r} must be NAMESPACE/NAME")
     return namespace, name
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, for argparse."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 3600:  # NaN is refused here as well
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds, 0 to 3600")
+    return found

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webhook.cli.options import add_lease, add_service
+from webhook.cli.options import add_lease, add_service, seconds
 from webhook.server.listen import Address, AddressError, parse
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument(
         "--drain",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         default=DRAIN_SECONDS,
         help="how long to go on serving after SIGTERM, so that the API server finds another "
         f"replica first (default: {DRAIN_SECONDS:g})",
@@ -175,13 +175,3 @@ def _address(text: str) -> Address:
         return parse(text)
     except AddressError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 3600:  # NaN is refused here as well
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds, 0 to 3600")
-    return seconds

@@ -1,7 +1,7 @@
-"""The loops that write to the cluster: today the baseline of namespaces.
+"""The loops that write to the cluster: the baseline of namespaces, and `certificates`.
 
-Run by `netreeve control`, in the one process that leads. Needs no more than these rights
-(everything is asked with list and watch, and read again with get only where said):
+Run by `netreeve control`, in the one process that leads. The baseline needs no more than these
+rights (everything is asked with list and watch, and read again with get only where said):
 
 - namespaces: get, list, watch, patch. get once before pods are let go, patch for the status.
 - networkpolicies (networking.k8s.io): list, watch, create, patch. Never delete.

@@ -7,21 +7,24 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvloop
 
 from policies.baseline.config import BaselineConfig
+from webhook.cli.wiring.certificates import observe_certificates
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
 from webhook.cluster.election import Election
 from webhook.cluster.errors import CredentialsError
+from webhook.cluster.events import Events
 from webhook.config import ConfigError
 from webhook.config.reload import ConfigFile
+from webhook.controller.certificates.loop import Certificates, Settings
 from webhook.controller.run import Controller
 from webhook.server.assemble import (
     HEALTH_LIMITS,
@@ -48,13 +51,14 @@ log = logging.getLogger(__name__)
 class Options:
     """config: None for the default baseline. kubeconfig: None for the pod's service account.
 
-    lease: namespace and name.
+    lease: namespace and name. certificates: None to leave them, and the configurations, alone.
     """
 
     health_listen: Address
     config: Path | None
     kubeconfig: str | None
     lease: tuple[str, str]
+    certificates: Settings | None = None
 
 
 def control(
@@ -94,6 +98,7 @@ class _Process:
             controller = Controller(
                 connection, config, identity=identity, now=_now, record=self._coverage()
             )
+            certificates = self._certificates(connection, identity)
             election = Election(
                 connection,
                 *self._options.lease,
@@ -109,12 +114,18 @@ class _Process:
             listener = Listener(app, Guard(HEALTH_LIMITS, self._telemetry))
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(listener.serve([checks]))
-                leading = group.create_task(election.run(controller.lead))
+                leading = group.create_task(
+                    election.run(lambda: _together(controller.lead, certificates.lead))
+                    if certificates
+                    else election.run(controller.lead)
+                )
                 beside = [
                     group.create_task(controller.follow()),
                     group.create_task(settle(lambda: controller.synced)),
                     group.create_task(self._watch_config(controller)),
                 ]
+                if certificates:
+                    beside.append(group.create_task(certificates.follow()))
                 await stopping.wait()
                 leading.cancel()
                 await asyncio.wait((leading,))
@@ -131,6 +142,14 @@ class _Process:
         except CredentialsError as error:
             raise StartError(str(error)) from error
         return source
+
+    def _certificates(self, connection: Connection, identity: str) -> Certificates | None:
+        settings = self._options.certificates
+        if settings is None:
+            return None
+        found = Certificates(connection, settings, Events(connection, identity), now=_now)
+        observe_certificates(self._metrics, found)
+        return found
 
     def _coverage(self) -> Callable[[float], None]:
         histogram = self._metrics.histogram(
@@ -189,6 +208,12 @@ class _Process:
                 self._telemetry.config_loaded(ok=False, at=_now())
                 log.error("the configuration in force is kept: %s", file.error)
             told = file.error
+
+
+async def _together(*work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for one in work:
+            group.create_task(one())
 
 
 def _now() -> datetime:

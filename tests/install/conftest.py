@@ -1,0 +1,24 @@
+"""One installation for each file that asks for it: its tests rotate, break and delete things."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.install.installed import Installed, installed_cluster
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """No pod runs, and nothing is active."""
+    with installed_cluster(tmp_path_factory.mktemp("installed")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def installed(bare: Installed) -> Installed:
+    """Two servers and one controller, enforcing."""
+    servers = bare.serve(2)
+    bare.control()
+    bare.pods.await_ready(*servers)
+    bare.await_active()
+    return bare
