@@ -37,7 +37,8 @@ from policies.resources import Resource
 from webhook.audit.findings import Unreadable
 from webhook.audit.judge import apply, creation, namespace_labels
 from webhook.audit.kinds import kinds
-from webhook.audit.manifests import Manifest, read
+from webhook.audit.manifests import Manifest
+from webhook.audit.sources import Sources
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "deploy" / "examples"
@@ -102,7 +103,7 @@ def main(examples: Path) -> int:
 
 def load(examples: Path) -> list[Manifest]:
     """Every object of every sample, the good ones first. Raises DemoError for an unreadable one."""
-    found = list(read([str(examples / folder) for folder in PASSES], sys.stdin.buffer))
+    found = list(Sources([str(examples / folder) for folder in PASSES], None))
     samples = [one for one in found if isinstance(one, Manifest)]
     if len(samples) < len(found):
         wrong = next(one for one in found if not isinstance(one, Manifest))

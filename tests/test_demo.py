@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -16,7 +15,8 @@ from policies.model import Action
 from tests.controlplane.cluster import ControlPlane
 from webhook.audit.check import check
 from webhook.audit.findings import Report
-from webhook.audit.manifests import Manifest, read
+from webhook.audit.manifests import Manifest
+from webhook.audit.sources import Sources
 from webhook.config import load, ruleset
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +32,7 @@ def samples(folder: str) -> list[Path]:
 def judged(file: Path) -> Report:
     """What the command line says of a file under the configuration of the demo."""
     rules = ruleset(load((EXAMPLES / "gateconfig.yaml").read_bytes()))
-    return check(read([str(file)], io.BytesIO()), rules)
+    return check(Sources([str(file)], None), rules)
 
 
 @pytest.mark.parametrize("file", samples("good"), ids=lambda file: file.stem)
@@ -67,7 +67,7 @@ def test_an_api_server_accepts_every_sample(
     control_plane: ControlPlane, namespace: str, folder: str
 ) -> None:
     """Without the gate: a sample that any cluster refuses would show nothing of the gate."""
-    for one in read([str(EXAMPLES / folder)], io.BytesIO()):
+    for one in Sources([str(EXAMPLES / folder)], None):
         assert isinstance(one, Manifest)
         if not one.api_version.startswith(CUSTOM):
             moved = {} if one.kind == "Namespace" else {"namespace": namespace}
@@ -110,7 +110,7 @@ def test_the_demo_shows_every_object_with_its_verdict(
 ) -> None:
     expected = {"good": "allowed|changed", "bad": "denied|warned"}[folder]
     half = wide.stdout.split("Bad:")[FOLDERS.index(folder)]
-    for one in read([str(EXAMPLES / folder)], io.BytesIO()):
+    for one in Sources([str(EXAMPLES / folder)], None):
         assert isinstance(one, Manifest)
         name = re.escape(one.object["metadata"]["name"])
         assert re.search(rf"^ ({expected}) +{one.kind} (\S+/)?{name} *$", half, re.MULTILINE), one

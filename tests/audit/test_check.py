@@ -8,7 +8,7 @@ import pytest
 
 from webhook.audit.check import check
 from webhook.audit.findings import Report, Unreadable
-from webhook.audit.manifests import Input, Manifest, Stranger, parse
+from webhook.audit.manifests import Input, Manifest, Origin, Stranger, parse
 from webhook.config import load, ruleset
 from webhook.config.yamltext import documents
 
@@ -149,7 +149,7 @@ def test_an_error_in_judging_is_unreadable_input_and_not_the_end() -> None:
         deep = [deep]
     endless = {"metadata": {"name": "endless"}, "spec": deep}
     good = tuple(parse((HOST_POD % "shop").encode(), "good.yaml"))
-    inputs = (Manifest("m.yaml", document, "", "v1", "Pod", endless), *good)
+    inputs = (Manifest(Origin("m.yaml"), document, "", "v1", "Pod", endless), *good)
     found = check(inputs, ruleset(load(HEAD)))
     assert found.unreadable == (Unreadable("m.yaml", 2, "could not be judged: RecursionError"),)
     assert [result.status for result in found.results] == ["denied"]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from webhook.audit.findings import Unreadable
-from webhook.audit.manifests import Input, Manifest, Stranger, parse, read
+from webhook.audit.manifests import Input, Manifest, Stranger, parse
+from webhook.audit.sources import Sources
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
 
@@ -31,7 +32,8 @@ def briefs(text: str | bytes) -> list[str]:
 
 
 def read_all(*paths: str | Path, stdin: bytes = b"") -> list[str]:
-    return [brief(one) for one in read(map(str, paths), io.BytesIO(stdin))]
+    with Sources(map(str, paths), io.BytesIO(stdin)) as sources:
+        return [brief(one) for one in sources]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,8 @@ def test_lists_are_taken_apart_and_know_where_their_items_are() -> None:
     pod, service, deployment, _ = parse(LIST.encode(), "m.yaml")
     assert isinstance(pod, Manifest)
     assert isinstance(deployment, Manifest)
-    assert pod.line_of("metadata.name") == 6
-    assert deployment.line_of("spec.template") == 11
+    assert pod.position_of("metadata.name")[:2] == (6, 14)
+    assert deployment.position_of("spec.template").line == 11
     assert isinstance(service, Manifest)
     assert service.path == "items[1].items[0]"
 
@@ -91,7 +93,7 @@ def test_lists_are_taken_apart_and_know_where_their_items_are() -> None:
         ("kind: Pod\n", "m.yaml:1: must have apiVersion and kind: apiVersion is missing"),
         ("apiVersion: v1\n", "m.yaml:1: must have apiVersion and kind: kind is missing"),
         ("apiVersion: v1\nkind: 3\n", "m.yaml:1: must have apiVersion and kind: kind is missing"),
-        (b"a: \xe9", "m.yaml:None: is not UTF-8 text"),
+        (b"a: \xe9", "m.yaml:1: is not UTF-8 text"),
         (POD + "kind: Service\n", "m.yaml:4: kind: is set twice, first on line 2"),
         (
             "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n",
@@ -174,13 +176,12 @@ def test_an_empty_folder_and_a_missing_file_are_errors(tmp_path: Path) -> None:
 def test_standard_input_is_a_dash() -> None:
     assert read_all("-", stdin=POD.encode()) == ["-:1: v1 Pod a"]
     assert read_all("-", stdin=b"# nothing was rendered\n---\n") == []
-    (empty,) = read(["-"], io.BytesIO(b"\n"))
-    assert isinstance(empty, Unreadable)
-    assert "standard input is empty" in empty.message
+    (empty,) = read_all("-", stdin=b"\n")
+    assert empty.startswith("-:None: standard input is empty")
 
 
 def test_standard_input_may_be_closed() -> None:
-    (found,) = read(["-"], None)
+    (found,) = Sources(["-"], None)
     assert brief(found) == "-:None: standard input is closed"
 
 
@@ -229,4 +230,4 @@ def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:
 
 def test_a_stranger_is_known_by_its_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text("# chart\nname: x\n")
-    assert list(read([str(tmp_path)], io.BytesIO())) == [Stranger(f"{tmp_path}/Chart.yaml", 2)]
+    assert list(Sources([str(tmp_path)], None)) == [Stranger(f"{tmp_path}/Chart.yaml", 2)]

@@ -117,7 +117,7 @@ def test_json_goes_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_github_gets_annotations(capsys: pytest.CaptureFixture[str]) -> None:
     main(["check", "-o", "github", "bad.yaml"])
     assert capsys.readouterr().out.startswith(
-        "::error file=bad.yaml,line=5,title=netreeve host-network::Pod default/bad: "
+        "::error file=bad.yaml,line=5,col=3,title=netreeve host-network::Pod default/bad: "
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.config.yamltext import DEEPEST, decode, documents
+from webhook.config.yamlbuilder import DEEPEST
+from webhook.config.yamltext import decode, documents
 
 
 def messages(text: str) -> list[str]:

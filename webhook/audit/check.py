@@ -5,39 +5,55 @@ Knows neither where the manifests come from nor how the report is printed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from policies.model import Action
 from policies.resources import Resource
 from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, Verdict
-from webhook.audit.findings import Found, Report, Result, Status, Unreadable
+from webhook.audit.findings import Found, Report, Result, Status, Unreadable, identity
 from webhook.audit.judge import Outcome, creation, judge
 from webhook.audit.kinds import find, kinds
 from webhook.audit.manifests import Input, Manifest, Stranger, text_at
+from webhook.audit.sources import Sources
 from webhook.audit.surroundings import Surroundings
+from webhook.config.positions import Position
 
 
 def check(inputs: Iterable[Input], ruleset: Ruleset, default_namespace: str = "default") -> Report:
-    """The verdict on every manifest, in the light of the others."""
-    found = tuple(inputs)
-    manifests = [one for one in found if isinstance(one, Manifest)]
+    """The verdict on every manifest, in the light of the others.
+
+    The inputs are gone through twice, and never all of them in memory.
+    """
+    if isinstance(inputs, Iterator):
+        inputs = tuple(inputs)
     known = kinds(ruleset.workloads)
-    gate = Gate(ruleset, Surroundings(manifests, known, Gate(ruleset), default_namespace))
-    judged: list[Result | Unreadable] = []
-    for one in manifests:
-        resource = find(known, one.api_version, one.kind)
-        try:
-            judged.append(_result(one, resource, gate, ruleset, default_namespace))
-        except Exception as error:
-            message = f"could not be judged: {type(error).__name__}"
-            judged.append(Unreadable(one.file, one.line, message))
-    return Report(
-        tuple(one for one in judged if isinstance(one, Result)),
-        tuple(one for one in (*found, *judged) if isinstance(one, Unreadable)),
-        sum(isinstance(one, Stranger) for one in found),
-    )
+    gate = Gate(ruleset, Surroundings(_lending(inputs), known, Gate(ruleset), default_namespace))
+    results: list[Result] = []
+    unreadable: list[Unreadable] = []
+    strangers = 0
+    for one in inputs:
+        if isinstance(one, Stranger):
+            strangers += 1
+        elif isinstance(one, Unreadable):
+            unreadable.append(one)
+        else:
+            resource = find(known, one.api_version, one.kind)
+            try:
+                results.append(_result(one, resource, gate, ruleset, default_namespace))
+            except Exception as error:
+                message = f"could not be judged: {type(error).__name__}"
+                wrong = Unreadable(one.file, one.line, message, input=one.origin.input)
+                unreadable.append(wrong)
+    return Report(tuple(results), tuple(unreadable), strangers)
+
+
+def _lending(inputs: Iterable[Input]) -> Iterator[Manifest]:
+    """The manifests that say something of others."""
+    if isinstance(inputs, Sources):
+        return inputs.mentioning("Namespace", "NetworkPolicy")
+    return (one for one in inputs if isinstance(one, Manifest))
 
 
 def _result(
@@ -60,13 +76,21 @@ def _result(
             status = status_of(outcome.verdict.findings)
     return Result(
         file=manifest.file,
+        input=manifest.origin.input,
         line=manifest.line,
         apiVersion=manifest.api_version,
         kind=manifest.kind,
         namespace=namespace,
         name=name,
         status=status,
-        findings=tuple(_found(one, manifest) for one in outcome.verdict.findings),
+        findings=tuple(
+            found(
+                one,
+                (manifest.api_version, manifest.kind, namespace, name),
+                manifest.position_of(one.violation.field),
+            )
+            for one in outcome.verdict.findings
+        ),
         patch=outcome.patch,
     )
 
@@ -79,7 +103,10 @@ def status_of(findings: Iterable[Finding]) -> Status:
     return "warned" if Action.WARN in actions else "allowed"
 
 
-def _found(finding: Finding, manifest: Manifest) -> Found:
+def found(
+    finding: Finding, of: tuple[str, str, str, str], position: Position | None = None
+) -> Found:
+    """A finding as data. of: apiVersion, kind, namespace and name. position: None in no file."""
     violation = finding.violation
     return Found(
         policy=finding.policy,
@@ -87,5 +114,7 @@ def _found(finding: Finding, manifest: Manifest) -> Found:
         field=violation.field,
         message=violation.message,
         fix=violation.fix,
-        line=manifest.line_of(violation.field),
+        line=position.line if position else None,
+        column=position.column if position else None,
+        id=identity(of, finding.policy, violation.identity),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -15,8 +17,17 @@ Status = Literal["denied", "warned", "allowed", "excluded", "unknown"]
 of a kind that no policy reads."""
 
 
+def title(kind: str, namespace: str, name: str) -> str:
+    """``Service shop/frontend``, ``Namespace shop``"""
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
 class Found(msgspec.Struct, frozen=True):
-    """One violation: the words of the denial, and the line of the field where it is known."""
+    """One violation: the words of the denial, and the place of the field where it is known.
+
+    column: in characters, from 1. id: the same in every run, wherever in its file the object
+    stands; see `identity`. known: the baseline has it, so that it fails nothing.
+    """
 
     policy: str
     action: Action
@@ -24,6 +35,9 @@ class Found(msgspec.Struct, frozen=True):
     message: str
     fix: str
     line: int | None = None
+    column: int | None = None
+    id: str = ""
+    known: bool = False
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -31,6 +45,8 @@ class Result(msgspec.Struct, frozen=True):
 
     name: ends in ``*`` where the API server will complete it (generateName).
     findings: sorted by policy and field. patch: RFC 6902, what mutating policies would change.
+    input: what was read, where that is not ``file``: Helm says which template it has rendered.
+        Lines and columns are those of the input.
     Of a live object, which is in no file: created, its creationTimestamp, and folded, how many
     ReplicaSets, Jobs and pods come from it and have nothing else to be said of.
     """
@@ -44,37 +60,67 @@ class Result(msgspec.Struct, frozen=True):
     status: Status
     findings: tuple[Found, ...] = ()
     patch: tuple[dict[str, Any], ...] = ()
+    input: str = ""
     created: str | UnsetType = UNSET
     folded: int | UnsetType = UNSET
 
     @property
     def title(self) -> str:
         """``Service shop/frontend``"""
-        return f"{self.kind} {self.namespace}/{self.name}".replace(" /", " ")
+        return title(self.kind, self.namespace, self.name)
 
 
 class Unreadable(msgspec.Struct, frozen=True):
     """Input that could not be read, and so not judged.
 
-    stranger: it does not claim to be a Kubernetes object.
+    stranger: it does not claim to be a Kubernetes object. input: as in `Result`.
     """
 
     file: str
     line: int | None
     message: str
     stranger: bool = False
+    input: str = ""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One finding of a comparison, with the object that has it or had it."""
+
+    file: str
+    apiVersion: str
+    kind: str
+    namespace: str
+    name: str
+    finding: Found
+
+    @property
+    def title(self) -> str:
+        return title(self.kind, self.namespace, self.name)
+
+
+class Diff(msgspec.Struct, frozen=True):
+    """What changed since an earlier report. fixed: what it found and is not found any more."""
+
+    new: tuple[Change, ...] = ()
+    fixed: tuple[Change, ...] = ()
+    still: tuple[Change, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All that one run found. strangers: documents in folders that are no Kubernetes objects."""
+    """All that one run found. strangers: documents in folders that are no Kubernetes objects.
+
+    failOn: Deny or Warn, the weakest action whose findings fail the run.
+    """
 
     results: tuple[Result, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     strangers: int = 0
+    failOn: Action = Action.DENY
+    diff: Diff | None = None
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many objects have each status, and what was left out.
+        """How many objects have each status, how many findings are known, what was left out.
 
         audited: how many of the allowed have findings that are only audited.
         """
@@ -83,13 +129,36 @@ class Report(msgspec.Struct, frozen=True):
         return {
             **{status: counted[status] for status in statuses},
             "audited": sum(one.status == "allowed" and bool(one.findings) for one in self.results),
+            "known": sum(found.known for _, found in self.each()),
             "unreadable": len(self.unreadable),
             "strangers": self.strangers,
         }
 
     @property
     def exit_code(self) -> int:
-        """0: nothing denied. 1: something denied. 2: something could not be read."""
+        """0: nothing fails. 1: a finding does. 2: something could not be read."""
         if self.unreadable:
             return 2
-        return 1 if any(result.status == "denied" for result in self.results) else 0
+        return 1 if any(self.fails(found) for _, found in self.each()) else 0
+
+    def each(self) -> Iterator[tuple[Result, Found]]:
+        """Every finding with its object, in the order of the input."""
+        for result in self.results:
+            for found in result.findings:
+                yield result, found
+
+    def fails(self, found: Found) -> bool:
+        """Whether this finding alone makes the run fail."""
+        return not found.known and found.action.strength >= self.failOn.strength
+
+
+def identity(of: tuple[str, str, str, str], policy: str, keys: Iterable[str]) -> str:
+    """What tells a finding from others: 16 hexadecimal digits.
+
+    of: apiVersion, kind, namespace and name. keys: of the violation, which depend on no position in
+    a list. Neither file, line, version nor wording count, so that moving and upgrading make nothing
+    new.
+    """
+    api_version, *rest = of
+    text = msgspec.json.encode([api_version.rpartition("/")[0], *rest, policy, *keys])
+    return hashlib.sha256(text).hexdigest()[:16]

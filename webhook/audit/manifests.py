@@ -1,22 +1,33 @@
-"""Objects in manifests: files, folders and standard input, each with the place it was found at.
+"""Objects in manifests: what a stream of YAML or JSON holds, each with the place it was found at.
 
-Reads as kubectl does: several documents in a file, lists of objects, YAML or JSON. What cannot be
-read is reported where it is, and the rest is read on. Knows no policy and gives no verdict.
+Reads as kubectl does: several documents in a stream, lists of objects. What cannot be read is
+reported where it is, and the rest is read on. Knows no policy and gives no verdict.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+import io
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from webhook.audit.findings import Unreadable
-from webhook.config.yamltext import Document, decode, documents
+from webhook.config.chunks import LONGEST, Chunk, chunks
+from webhook.config.positions import Document, Position
+from webhook.config.yamltext import read
 
 STDIN = "-"
-ENDINGS = (".yaml", ".yml", ".json")
+
+
+class Origin(NamedTuple):
+    """Where text comes from: a file, or a template and the input that holds what Helm made of it.
+
+    input: "" where the text was read from ``file`` itself.
+    """
+
+    file: str
+    input: str = ""
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class Manifest:
     path: of the object in its document, "" unless it is an item of a List.
     """
 
-    file: str
+    origin: Origin
     document: Document
     path: str
     api_version: str
@@ -34,12 +45,16 @@ class Manifest:
     object: dict[str, Any]
 
     @property
+    def file(self) -> str:
+        return self.origin.file
+
+    @property
     def line(self) -> int:
         return self.document.line_of(self.path)
 
-    def line_of(self, field: str) -> int:
-        """The line of a field of the object, or of its nearest parent that is written down."""
-        return self.document.line_of(f"{self.path}.{field}".lstrip("."))
+    def position_of(self, field: str) -> Position:
+        """Where a field of the object is, or its nearest parent that is written down."""
+        return self.document.position_of(f"{self.path}.{field}".lstrip("."))
 
 
 @dataclass(frozen=True)
@@ -53,126 +68,128 @@ class Stranger:
 Input = Manifest | Unreadable | Stranger
 
 
-def read(paths: Iterable[str], stdin: BinaryIO | None) -> Iterator[Input]:
-    """Everything at ``paths``, in order; ``-`` is standard input, folders are read recursively."""
-    for path in paths:
-        if path == STDIN:
-            yield from _standard_input(stdin)
-        elif os.path.isdir(path):
-            yield from _folder(path)
-        else:
-            yield from _file(path)
-
-
-def _standard_input(stdin: BinaryIO | None) -> Iterator[Input]:
-    """Nothing at all is what a command that failed leaves in a pipe, and no clean result."""
-    data = stdin.read() if stdin else None
-    if data is None:
-        yield Unreadable(STDIN, None, "standard input is closed")
-    elif not data.strip():
-        yield Unreadable(STDIN, None, "standard input is empty: did the command before it fail?")
-    else:
-        yield from parse(data, STDIN)
-
-
 def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
-    """The objects in the content of a file; ``file`` is its name, of whatever bytes."""
-    file = _name(file)
+    """The objects in the content of a file."""
+    return parse_stream(io.BytesIO(data), file)
+
+
+def parse_stream(
+    stream: BinaryIO, file: str, only: re.Pattern[bytes] | None = None
+) -> Iterator[Manifest | Unreadable]:
+    """The objects in a stream, one document in memory at a time. Raises OSError.
+
+    ``file`` is its name, of whatever bytes. only: documents without a match are skipped unread.
+    """
+    file = name(file)
     try:
-        text = decode(data)
+        stream = _as_utf_8(stream)
     except ValueError:
-        yield Unreadable(file, None, "is not UTF-8 text")
+        yield Unreadable(file, None, "is neither UTF-8 nor UTF-16 text")
         return
-    for document in documents(text):
-        try:
-            yield from tuple(_found(file, document, text))
-        except Exception as error:
-            message = f"could not be read: {type(error).__name__}"
-            yield Unreadable(file, document.line, message)
+    for chunk in chunks(stream):
+        if only is None or only.search(chunk.data):
+            yield from _in_chunk(chunk, file)
 
 
-def _found(file: str, document: Document, text: str) -> Iterator[Manifest | Unreadable]:
-    if document.problems:
-        yield from _unreadable(file, document, text)
-    elif document.value is not None:
-        yield from _objects(file, document, document.value, "")
-
-
-def _folder(path: str) -> Iterator[Input]:
-    closed: list[OSError] = []
-    files = sorted(
-        os.path.normpath(os.path.join(folder, name))
-        for folder, _, names in os.walk(path, onerror=closed.append)
-        for name in names
-        if name.endswith(ENDINGS)
-    )
-    for error in closed:
-        yield _failed(str(error.filename), error)
-    if not (files or closed):
-        yield Unreadable(path, None, f"holds no file that ends in {', '.join(ENDINGS)}")
-    for file in files:
-        for found in _file(file):
-            # Repositories hold other YAML beside manifests; a file that is named is a manifest.
-            if isinstance(found, Unreadable) and found.stranger:
-                yield Stranger(file, found.line or 1)
-            else:
-                yield found
-
-
-def _file(path: str) -> Iterator[Manifest | Unreadable]:
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        yield _failed(path, error)
-        return
-    yield from parse(data, path)
-
-
-def _failed(path: str, error: OSError) -> Unreadable:
-    return Unreadable(_name(path), None, error.strerror or str(error))
-
-
-def _name(path: str) -> str:
+def name(path: str) -> str:
     """A path as text: file names may be any bytes."""
     return path.encode(errors="backslashreplace").decode()
 
 
-def _unreadable(file: str, document: Document, text: str) -> Iterator[Unreadable]:
-    lines = text.splitlines()
+_UTF_8_MARK = b"\xef\xbb\xbf"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def _as_utf_8(stream: BinaryIO) -> BinaryIO:
+    """UTF-16 is told by its byte order mark. Raises ValueError."""
+    start = stream.tell()
+    mark = stream.read(2)
+    stream.seek(start)
+    if mark not in _UTF_16_MARKS:
+        return stream
+    return io.BytesIO(stream.read().decode("utf-16").encode())
+
+
+def _in_chunk(chunk: Chunk, file: str) -> Iterator[Manifest | Unreadable]:
+    if chunk.too_long:
+        message = f"has more than {LONGEST >> 20} MiB in one document; split it"
+        yield Unreadable(file, chunk.line, message)
+        return
+    try:
+        text = chunk.data.removeprefix(_UTF_8_MARK).decode()
+    except UnicodeDecodeError as error:
+        line = chunk.line + error.object.count(b"\n", 0, error.start)
+        yield Unreadable(file, line, "is not UTF-8 text")
+        return
+    origin = _origin(file, text)
+    for document in read(text, chunk.line):
+        try:
+            yield from tuple(_found(origin, document, text, chunk.line))
+        except Exception as error:
+            message = f"could not be read: {type(error).__name__}"
+            yield _wrong(origin, document.line, message)
+
+
+_SOURCE = re.compile(r"(?:---[^\n]*\n)?# Source: ([^\n]*\S)")
+
+
+def _origin(file: str, text: str) -> Origin:
+    """The template that Helm names above what it made of it; a file is a better place than that."""
+    source = _SOURCE.match(text) if file == STDIN else None
+    return Origin(source[1], file) if source else Origin(file)
+
+
+def _found(
+    origin: Origin, document: Document, text: str, first: int
+) -> Iterator[Manifest | Unreadable]:
+    if document.problems:
+        yield from _unreadable(origin, document, text.split("\n"), first)
+    elif document.value is not None:
+        yield from _objects(origin, document, document.value, "")
+
+
+def _unreadable(
+    origin: Origin, document: Document, lines: list[str], first: int
+) -> Iterator[Unreadable]:
+    """first: the number of the first of ``lines``."""
     for problem in document.problems:
         message = f"{problem.path}: {problem.message}" if problem.path else problem.message
         line = problem.line or document.line
-        if any("{{" in one for one in lines[max(0, line - 2) : line + 1]):
+        if any("{{" in one for one in lines[max(0, line - first - 1) : line - first + 2]):
             message = f"{message}; it looks like a template: render it first"
-        yield Unreadable(file, line, message)
+        yield _wrong(origin, line, message)
+
+
+def _wrong(origin: Origin, line: int, message: str, *, stranger: bool = False) -> Unreadable:
+    return Unreadable(origin.file, line, message, stranger, origin.input)
 
 
 def _objects(
-    file: str, document: Document, value: Any, path: str, list_of: tuple[str, str] = ("", "")
+    origin: Origin, document: Document, value: Any, path: str, list_of: tuple[str, str] = ("", "")
 ) -> Iterator[Manifest | Unreadable]:
     """The object, or the items of a List; those of a typed list may leave out what they are."""
     line = document.line_of(path)
     if not isinstance(value, dict):
-        yield Unreadable(file, line, "must be a Kubernetes object", stranger=not path)
+        yield _wrong(origin, line, "must be a Kubernetes object", stranger=not path)
         return
     api_version = text_at(value, "apiVersion") or list_of[0]
     kind = text_at(value, "kind") or list_of[1]
     if not (api_version and kind):
         missing = "kind" if api_version else "apiVersion"
         message = f"must have apiVersion and kind: {missing} is missing"
-        yield Unreadable(file, line, message, stranger=not (api_version or kind))
+        yield _wrong(origin, line, message, stranger=not (api_version or kind))
         return
     items = value.get("items")
     if kind.endswith("List") and isinstance(items, list):
         of = ("", "") if kind == "List" else (api_version, kind.removesuffix("List"))
         for index, item in enumerate(items):
-            yield from _objects(file, document, item, f"{path}.items[{index}]".lstrip("."), of)
+            yield from _objects(origin, document, item, f"{path}.items[{index}]".lstrip("."), of)
         return
     if template := _template(value):
         message = f"{template}: holds a template; render it first"
-        yield Unreadable(file, document.line_of(f"{path}.{template}".lstrip(".")), message)
+        yield _wrong(origin, document.line_of(f"{path}.{template}".lstrip(".")), message)
         return
-    yield Manifest(file, document, path, api_version, kind, _without_nulls(value))
+    yield Manifest(origin, document, path, api_version, kind, _without_nulls(value))
 
 
 def _template(obj: dict[str, Any]) -> str | None:

@@ -6,8 +6,7 @@ import argparse
 import asyncio
 import sys
 
-from webhook.audit.reports import FORMATS
-from webhook.cli import options
+from webhook.cli import options, outputs
 from webhook.config import ConfigError, ruleset
 
 _DESCRIPTION = """\
@@ -24,7 +23,7 @@ Give --config the configuration that the cluster runs with, or --profile to try 
 "what would be denied if we enforced strict?"
 
 Exit codes:
-  0  nothing would be denied; there may be warnings
+  0  nothing would be denied; there may be warnings (see --fail-on, --baseline)
   1  something would be denied
   2  usage, or something that could not be read; the rest of it is judged
 
@@ -47,15 +46,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "-A", "--all-namespaces", action="store_true", help="the whole cluster (the default)"
     )
     where.add_argument("-n", "--namespace", default="", help="only this namespace")
-    command.add_argument(
-        "-o",
-        "--output",
-        choices=tuple(FORMATS),
-        default="table",
-        help="table for people, json for programs, github for annotations in GitHub Actions",
-    )
     options.add_cluster(command)
     options.add_config(command)
+    outputs.add_outputs(command)
     command.set_defaults(run=run)
 
 
@@ -65,14 +58,13 @@ def run(args: argparse.Namespace) -> int:
     from webhook.cluster.errors import ClusterError  # noqa: PLC0415
 
     try:
-        config = options.config(args)
+        config, before = options.config(args), outputs.earlier(args)
         asked = Asked(ruleset(config), args.namespace, config.baseline.controllers)
         report = asyncio.run(answer(asked, options.kubeconfig(args), args.context))
-    except (options.UsageError, ClusterError) as error:
+    except (options.UsageError, outputs.NoReportError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
-    FORMATS[args.output](report, sys.stdout)
-    return report.exit_code
+    return outputs.finish(report, args, before)

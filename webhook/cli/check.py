@@ -6,9 +6,8 @@ import argparse
 import sys
 
 from webhook.audit.check import check
-from webhook.audit.manifests import read
-from webhook.audit.reports import FORMATS
-from webhook.cli import options
+from webhook.audit.sources import Sources
+from webhook.cli import options, outputs
 from webhook.config import ConfigError, ruleset
 
 _DESCRIPTION = """\
@@ -23,12 +22,13 @@ the strictest of the settings holds."""
 
 _EPILOG = """\
 Exit codes:
-  0  nothing is denied; there may be warnings
+  0  nothing is denied; there may be warnings (see --fail-on, --baseline)
   1  something is denied
   2  usage, or input that could not be read; the rest of it is judged
 
 Examples:
   netreeve check deploy/
+  netreeve check -o table -o sarif=netreeve.sarif deploy/
   helm template shop ./chart | netreeve check -n shop -
   netreeve check --profile strict -o github manifests/"""
 
@@ -51,23 +51,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="namespace of objects that name none (default: %(default)s)",
     )
     command.add_argument(
-        "-o",
-        "--output",
-        choices=tuple(FORMATS),
-        default="table",
-        help="table for people, json for programs, github for annotations in GitHub Actions",
+        "--skip-others",
+        action="store_true",
+        help="only count documents in named files that are no Kubernetes objects, as in folders",
     )
     options.add_config(command)
+    outputs.add_outputs(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     try:
-        rules = ruleset(options.config(args))
+        rules, before = ruleset(options.config(args)), outputs.earlier(args)
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
+    except outputs.NoReportError as error:
+        print(f"netreeve: {error}", file=sys.stderr)
+        return 2
     stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
-    report = check(read(args.paths, stdin), rules, args.namespace)
-    FORMATS[args.output](report, sys.stdout)
-    return report.exit_code
+    with Sources(args.paths, stdin, lenient=args.skip_others) as sources:
+        report = check(sources, rules, args.namespace)
+    return outputs.finish(report, args, before)

@@ -28,7 +28,7 @@ def schema() -> Schema:
     found, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
     references = dict(zip(structs, found, strict=True))
     for struct, reference in references.items():
-        _describe(components[_name(reference)], struct)
+        describe(components[_name(reference)], struct)
     settings = _settings({policy.id: references[policy.params] for policy in policies})
     for name in ("GateConfig", "Override"):
         components[name]["properties"]["policies"] |= settings
@@ -60,7 +60,7 @@ def _setting(policy: Policy[Any, Any], params: Schema) -> Schema:
     }
 
 
-def _describe(schema: Schema, struct: type[msgspec.Struct]) -> None:
+def describe(schema: Schema, struct: type[msgspec.Struct]) -> None:
     """Gives each property its own sentence; the struct keeps the first paragraph.
 
     Defaults that are sets get an order, so that the schema is the same every time.

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from webhook.admission.plan import Ruleset
 from webhook.config.convert import BROKEN, Converter
-from webhook.config.positions import Problem
+from webhook.config.positions import Document, Problem
 from webhook.config.resolve import resolve
 from webhook.config.schema import API_VERSION, KIND, GateConfig
-from webhook.config.yamltext import Document, decode, documents
+from webhook.config.yamltext import decode, documents
 
 
 class ConfigError(Exception):

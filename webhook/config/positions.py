@@ -1,9 +1,10 @@
-"""Where in a text a value is: field paths as Kubernetes writes them, and their lines."""
+"""Where in a text a value is: field paths as Kubernetes writes them, and their places."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
@@ -19,9 +20,14 @@ class Problem(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The line of a value and the positions of what it holds, by key or index."""
+    """Where a value starts, and the positions of what it holds, by key or index.
+
+    Of a value with a key: where the key starts. line and column count from 1, the column in
+    characters.
+    """
 
     line: int
+    column: int = 1
     children: dict[str, Position] | list[Position] | None = None
 
 
@@ -48,6 +54,31 @@ def nearest(position: Position, path: str) -> Position:
             return position
         position = child
     return position
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document of a text.
+
+    value: None for an empty document. problems: why ``value`` must not be trusted, if any.
+    line: of its first value.
+    """
+
+    value: Any
+    position: Position
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def line(self) -> int:
+        return self.position.line
+
+    def position_of(self, path: str) -> Position:
+        """Where ``spec.ports[0].nodePort`` is, or its nearest parent that is written down."""
+        return nearest(self.position, path)
+
+    def line_of(self, path: str) -> int:
+        """The line of `position_of`."""
+        return self.position_of(path).line
 
 
 _STEP = re.compile(r"\.?(?:\[(.*?)\]|([^.\[]+))")

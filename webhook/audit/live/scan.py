@@ -18,9 +18,9 @@ from policies.resources import BUILT_IN, Resource, custom
 from policies.workloads import CustomWorkload
 from webhook.admission.gate import Gate, Review
 from webhook.admission.plan import Ruleset
-from webhook.admission.verdict import Finding, Verdict
-from webhook.audit.check import status_of
-from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.admission.verdict import Verdict
+from webhook.audit.check import found, status_of
+from webhook.audit.findings import Report, Result, Unreadable
 from webhook.audit.live.fold import Folding
 from webhook.audit.live.provenance import Provenance
 from webhook.audit.live.stored import Stored, StoredPod, StoredService
@@ -136,6 +136,7 @@ class _Scan:
         findings = self._folding.own(stored, verdict.findings)
         if findings is None:
             return
+        of = (version, resource.kind, meta.namespace, meta.name)
         self._results[meta.uid or f"{resource.resource} {len(self._results)}"] = Result(
             file="",
             line=0,
@@ -144,7 +145,7 @@ class _Scan:
             namespace=meta.namespace,
             name=meta.name,
             status="excluded" if excluded else status_of(findings),
-            findings=tuple(map(_found, findings)),
+            findings=tuple(found(one, of) for one in findings),
             created=meta.creationTimestamp,
         )
 
@@ -167,8 +168,8 @@ class _Scan:
         where = f"{version} {resource}"
         namespaced = resource == "networkpolicies"
         bodies = [body async for body in self._read(version, resource, namespaced)]
-        found = [_decode(where, body, view) for body in bodies]
-        return None if len(self._unread) > unread else found
+        decoded = [_decode(where, body, view) for body in bodies]
+        return None if len(self._unread) > unread else decoded
 
     async def _read(
         self, version: str, resource: str, namespaced: bool
@@ -196,22 +197,11 @@ class _Scan:
                 self._unread.append(unread)
 
 
-def _found(finding: Finding) -> Found:
-    violation = finding.violation
-    return Found(
-        policy=finding.policy,
-        action=finding.action,
-        field=violation.field,
-        message=violation.message,
-        fix=violation.fix,
-    )
-
-
 def _by_namespace(stored: Sequence[NetworkPolicy]) -> Mapping[str, tuple[NetworkPolicy, ...]]:
-    found: dict[str, list[NetworkPolicy]] = defaultdict(list)
+    policies: dict[str, list[NetworkPolicy]] = defaultdict(list)
     for one in stored:
-        found[(one.metadata and one.metadata.namespace) or ""].append(one)
-    return {namespace: tuple(policies) for namespace, policies in found.items()}
+        policies[(one.metadata and one.metadata.namespace) or ""].append(one)
+    return {namespace: tuple(some) for namespace, some in policies.items()}
 
 
 def _decode(where: str, body: bytes | msgspec.Raw, view: type[T]) -> T:

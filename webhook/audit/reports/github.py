@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from policies.model import Action
-from webhook.audit.findings import Found, Report, Result
+from webhook.audit.findings import Found, Report, Result, Unreadable
 from webhook.audit.manifests import STDIN
 from webhook.audit.reports.words import summary
 
@@ -17,31 +17,41 @@ _LEVELS = {Action.DENY: "error", Action.WARN: "warning", Action.AUDIT: "notice"}
 
 
 def write(report: Report, out: TextIO) -> None:
-    """One annotation for each finding and each problem, then the summary as plain text."""
+    """One annotation for each problem and each new finding, then the summary as plain text."""
     for problem in report.unreadable:
-        command = _command("error", problem.file, problem.line, "unreadable", problem.message)
-        out.write(f"{command}\n")
-    for result in report.results:
-        for found in result.findings:
+        place = _place(problem, problem.line, None)
+        out.write(f"{_command('error', place, 'unreadable', problem.message)}\n")
+    for result, found in report.each():
+        if not found.known:
             out.write(f"{_annotation(result, found)}\n")
     out.write(f"netreeve: {summary(report)}\n")
 
 
 def _annotation(result: Result, found: Found) -> str:
     message = f"{result.title}: {found.field}: {found.message}; {found.fix}"
-    line = found.line or result.line
-    return _command(_LEVELS[found.action], result.file, line, found.policy, message)
+    place = _place(result, found.line or result.line, found.column)
+    return _command(_LEVELS[found.action], place, found.policy, message)
 
 
-def _command(level: str, file: str, line: int | None, title: str, message: str) -> str:
-    place = {"file": None if file == STDIN else file, "line": line, "title": f"netreeve {title}"}
+def _place(one: Result | Unreadable, line: int | None, column: int | None) -> dict[str, object]:
+    """Lines of what Helm has rendered are not those of the template, and so left out."""
+    if one.input:
+        return {"file": one.file}
+    file = None if one.file in ("", STDIN) else one.file
+    return {"file": file, "line": line or None, "col": column}
+
+
+def _command(level: str, place: dict[str, object], title: str, message: str) -> str:
+    values = {**place, "title": f"netreeve {title}"}
     properties = ",".join(
-        f"{key}={_property(str(value))}" for key, value in place.items() if value is not None
+        f"{key}={_property(str(value))}" for key, value in values.items() if value is not None
     )
     return f"::{level} {properties}::{_data(message)}"
 
 
 def _data(text: str) -> str:
+    """Colours and the like are for a terminal to obey, and so for the log that shows this."""
+    text = "".join(char if char.isprintable() or char in "\r\n" else " " for char in text)
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -1,21 +1,61 @@
-"""The report as one JSON document: docs/cli.md describes its fields, which are only added to."""
+"""The report as one JSON document, and back: a later run is compared with it.
+
+docs/report.schema.json is its schema, made from these structs (webhook.audit.jsonschema). Fields
+are only added.
+"""
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Any, Literal, TextIO
 
 import msgspec
 
-from webhook.audit.findings import Report
+from webhook.audit.findings import Diff, Report, Result, Unreadable
+
+
+class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `netreeve check -o json` writes.
+
+    summary: how many objects have each status; how many findings the baseline knows; how many
+        problems there were, and documents that are no Kubernetes objects (strangers).
+    failOn: Deny or Warn, the weakest action whose findings fail the run.
+    objects: every object, in the order of the input.
+    unreadable: input that could not be read, and so not judged.
+    diff: what changed since the report of `--diff`; null without it.
+    """
+
+    apiVersion: Literal["netreeve.io/v1alpha1"] = "netreeve.io/v1alpha1"
+    kind: Literal["CheckReport"] = "CheckReport"
+    summary: dict[str, int]
+    failOn: Literal["Deny", "Warn"]
+    objects: tuple[Result, ...]
+    unreadable: tuple[Unreadable, ...]
+    diff: Diff | None = None
 
 
 def write(report: Report, out: TextIO) -> None:
     """Indented, in the order of the input, with a final newline."""
-    content = {
-        "apiVersion": "netreeve.io/v1alpha1",
-        "kind": "CheckReport",
-        "summary": report.summary,
-        "objects": report.results,
-        "unreadable": report.unreadable,
-    }
-    out.write(msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+    content = CheckReport(
+        summary=report.summary,
+        failOn="Warn" if report.failOn.value == "Warn" else "Deny",
+        objects=report.results,
+        unreadable=report.unreadable,
+        diff=report.diff,
+    )
+    out.write(indented(content))
+
+
+def read(data: bytes) -> Report:
+    """A report that was written by this version or an earlier one. Raises ValueError."""
+    try:
+        content = msgspec.json.decode(data, type=CheckReport)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+    if any(not found.id for result in content.objects for found in result.findings):
+        raise ValueError("holds findings without an id: write it again with this version")
+    return Report(content.objects, content.unreadable)
+
+
+def indented(content: Any) -> str:
+    """A document of ours, for people to read too."""
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"

@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from policies.model import Action
-from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.audit.findings import Diff, Found, Report, Result, Unreadable
 from webhook.audit.reports.terminal import grid, show
-from webhook.audit.reports.words import printable, summary
+from webhook.audit.reports.words import changes, place, printable, sentence, summary
 
 _STYLES = {Action.DENY: "bold red", Action.WARN: "yellow", Action.AUDIT: "cyan"}
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Everything that was found, in the order of the input; clean objects are only counted."""
+    """Everything new that was found, in the order of the input; the rest is only counted."""
     show(_blocks(report), out)
 
 
@@ -28,16 +28,19 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
     if report.unreadable:
         yield ""
     for result in report.results:
-        if result.findings:
+        if new := tuple(found for found in result.findings if not found.known):
             yield _heading(result)
-            yield _findings(result.findings)
+            yield _findings(new)
             yield ""
+    if report.diff:
+        yield from _changes(report.diff)
+        yield Text(f"since the earlier report: {changes(report)}", style="bold")
     yield Text(summary(report), style="bold red" if report.exit_code else "bold")
 
 
 def _heading(result: Result) -> Text:
-    place = f"  {printable(result.file)}:{result.line}"
-    return Text.assemble((printable(result.title), "bold"), (place, "dim"))
+    where = f"  {place(result)}" if result.file else ""
+    return Text.assemble((printable(result.title), "bold"), (where, "dim"))
 
 
 def _findings(findings: tuple[Found, ...]) -> Table:
@@ -46,12 +49,26 @@ def _findings(findings: tuple[Found, ...]) -> Table:
         table.add_row(
             Text(f"  {found.action.value}", style=_STYLES[found.action]),
             Text(printable(found.policy)),
-            Text(printable(f"{found.field}: {found.message}; {found.fix}")),
+            Text(sentence(found)),
         )
     return table
 
 
+def _changes(diff: Diff) -> Iterator[RenderableType]:
+    table = grid(4)
+    for style, word, part in (("red", "new", diff.new), ("green", "fixed", diff.fixed)):
+        for change in part:
+            table.add_row(
+                Text(word, style=style),
+                Text(printable(change.title)),
+                Text(printable(change.finding.policy)),
+                Text(printable(change.finding.field)),
+            )
+    if table.row_count:
+        yield table
+        yield ""
+
+
 def _problem(problem: Unreadable) -> Text:
-    line = f":{problem.line}" if problem.line else ""
-    text = f"cannot read {printable(problem.file)}{line}: {printable(problem.message)}"
+    text = f"cannot read {place(problem)}: {printable(problem.message)}"
     return Text(text, style="bold red")

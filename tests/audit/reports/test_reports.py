@@ -9,29 +9,9 @@ from textwrap import dedent
 
 import pytest
 
-from policies.model import Action
-from webhook.audit.findings import Found, Report, Result, Unreadable
-from webhook.audit.reports import FORMATS
+from tests.audit.reports.given import SAMPLE, everywhere, written
+from webhook.audit.findings import Report, Unreadable
 
-NODE_PORT = Found(
-    "node-port", Action.DENY, "spec.type", "must not be NodePort", "use ClusterIP and an Ingress", 7
-)
-PROBE = Found("probe-host", Action.WARN, "spec.x", "must not be set", "remove it")
-AUDITED = Found("ndots", Action.AUDIT, "spec.y", "must be set", "set it", 9)
-SAMPLE = Report(
-    results=(
-        Result("web.yaml", 3, "v1", "Service", "shop", "web", "denied", (NODE_PORT, PROBE)),
-        Result("web.yaml", 20, "v1", "Pod", "shop", "a-*", "allowed", (AUDITED,)),
-        Result("web.yaml", 30, "v1", "Pod", "shop", "b", "allowed", (), ({"op": "add"},)),
-        Result("web.yaml", 40, "v1", "Pod", "kube-system", "c", "excluded"),
-        Result("web.yaml", 50, "v1", "ConfigMap", "", "d", "unknown"),
-    ),
-    unreadable=(
-        Unreadable("bad.yaml", 4, "a: is set twice"),
-        Unreadable("absent", None, "No file"),
-    ),
-    strangers=2,
-)
 HOSTILE = "x\r\n::error::hacked%0A\x1b[31m[bold]"
 
 
@@ -42,12 +22,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-def written(report: Report, output: str, out: io.StringIO | None = None) -> str:
-    out = out or io.StringIO()
-    FORMATS[output](report, out)
-    return out.getvalue()
 
 
 SUMMARY = (
@@ -104,6 +78,7 @@ def test_json_is_one_document_with_every_field() -> None:
         "allowed": 2,
         "excluded": 1,
         "unknown": 1,
+        "known": 0,
         "unreadable": 2,
         "audited": 1,
         "strangers": 2,
@@ -124,6 +99,9 @@ def test_json_is_one_document_with_every_field() -> None:
                 "message": "must not be NodePort",
                 "fix": "use ClusterIP and an Ingress",
                 "line": 7,
+                "column": 3,
+                "id": "aaaaaaaaaaaaaaaa",
+                "known": False,
             },
             {
                 "policy": "probe-host",
@@ -132,15 +110,20 @@ def test_json_is_one_document_with_every_field() -> None:
                 "message": "must not be set",
                 "fix": "remove it",
                 "line": None,
+                "column": None,
+                "id": "bbbbbbbbbbbbbbbb",
+                "known": False,
             },
         ],
         "patch": [],
+        "input": "",
     }
     assert found["unreadable"][1] == {
         "file": "absent",
         "line": None,
         "message": "No file",
         "stranger": False,
+        "input": "",
     }
 
 
@@ -148,12 +131,12 @@ def test_github_gets_one_annotation_for_each_finding() -> None:
     assert written(SAMPLE, "github").splitlines()[:5] == [
         "::error file=bad.yaml,line=4,title=netreeve unreadable::a: is set twice",
         "::error file=absent,title=netreeve unreadable::No file",
-        "::error file=web.yaml,line=7,title=netreeve node-port::Service shop/web: spec.type: "
+        "::error file=web.yaml,line=7,col=3,title=netreeve node-port::Service shop/web: spec.type: "
         "must not be NodePort; use ClusterIP and an Ingress",
         "::warning file=web.yaml,line=3,title=netreeve probe-host::Service shop/web: spec.x: "
         "must not be set; remove it",
-        "::notice file=web.yaml,line=9,title=netreeve ndots::Pod shop/a-*: spec.y: must be set; "
-        "set it",
+        "::notice file=web.yaml,line=9,col=5,title=netreeve ndots::Pod shop/a-*: spec.y: "
+        "must be set; set it",
     ]
 
 
@@ -162,17 +145,12 @@ def test_github_annotations_of_standard_input_name_no_file() -> None:
     assert written(report, "github").startswith("::error line=4,title=netreeve unreadable::")
 
 
-def hostile() -> Report:
-    found = Found(HOSTILE, Action.DENY, HOSTILE, HOSTILE, HOSTILE, 1)
-    result = Result(f"a,b:{HOSTILE}", 1, "v1", HOSTILE, HOSTILE, HOSTILE, "denied", (found,))
-    return Report((result,), (Unreadable(HOSTILE, 1, HOSTILE),))
-
-
 def test_names_cannot_become_commands_of_a_workflow() -> None:
-    lines = written(hostile(), "github").split("\n")
-    assert [line.partition(" ")[0] for line in lines] == ["::error", "::error", "netreeve:", ""]
+    lines = written(everywhere(HOSTILE, f"a,b:{HOSTILE}"), "github").split("\n")
+    words = {line.partition(" ")[0] for line in lines}
+    assert words == {"::error", "::warning", "netreeve:", ""}
     assert "\r" not in "".join(lines)
-    assert lines[1].startswith("::error file=a%2Cb%3Ax%0D%0A%3A%3Aerror%3A%3Ahacked%250A")
+    assert lines[0].startswith("::error file=a%2Cb%3Ax%0D%0A%3A%3Aerror%3A%3Ahacked%250A")
 
 
 @pytest.mark.parametrize("out", [io.StringIO, Terminal])
@@ -180,7 +158,7 @@ def test_names_cannot_command_the_terminal(
     out: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    text = written(hostile(), "table", out())
+    text = written(everywhere(HOSTILE, f"a,b:{HOSTILE}"), "table", out())
     assert "\x1b[31m[bold]" not in text
     assert "\r" not in text
     if out is io.StringIO:  # the log of a workflow is a pipe
@@ -188,4 +166,5 @@ def test_names_cannot_command_the_terminal(
 
 
 def test_json_escapes_what_it_must() -> None:
-    assert json.loads(written(hostile(), "json"))["objects"][0]["kind"] == HOSTILE
+    found = json.loads(written(everywhere(HOSTILE), "json"))
+    assert found["objects"][0]["kind"] == HOSTILE

@@ -1,0 +1,34 @@
+"""The JSON Schema of ``netreeve check -o json``: ``python -m webhook.audit.jsonschema``.
+
+Made from the structs that are written and read.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+
+from webhook.audit.findings import Change, Diff, Found, Result, Unreadable
+from webhook.audit.reports.json import CheckReport, indented
+from webhook.config.jsonschema import describe
+
+
+def schema() -> dict[str, Any]:
+    """The schema of the whole document."""
+    structs = (CheckReport, Result, Found, Unreadable, Diff, Change)
+    _, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
+    for struct in structs:
+        describe(components[struct.__name__], struct)
+    top = components.pop(CheckReport.__name__)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": components}
+
+
+def text() -> str:
+    """The schema as it stands in docs/report.schema.json."""
+    return indented(schema())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

@@ -1,0 +1,111 @@
+"""The report as PolicyReports of wgpolicyk8s.io/v1alpha2, which many dashboards read.
+
+One List for `kubectl apply`: a PolicyReport in every namespace that has findings and one
+ClusterPolicyReport, each of bounded size. `openreports` writes the same under its newer name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TextIO
+
+from policies.model import Action
+from webhook.audit.findings import Found, Report, Result
+from webhook.audit.reports.json import indented
+from webhook.audit.reports.words import place, printable, sentence
+
+MOST_RESULTS = 150
+"""In one report: with the longest texts, of four bytes a character, below the 1.5 MiB of etcd."""
+LONGEST_MESSAGE, LONGEST = 500, 253
+"""Characters of a message and of everything else; names of Kubernetes have at most 253."""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_RESULTS = {Action.DENY: "fail", Action.WARN: "warn", Action.AUDIT: "warn"}
+_SEVERITIES = {Action.DENY: "high", Action.WARN: "medium", Action.AUDIT: "low"}
+
+
+class Api(NamedTuple):
+    """What a report is called: in a namespace, and in the cluster."""
+
+    version: str
+    namespaced: str
+    cluster: str
+
+
+_API = Api("wgpolicyk8s.io/v1alpha2", "PolicyReport", "ClusterPolicyReport")
+
+
+def write(report: Report, out: TextIO) -> None:
+    """As JSON, which is YAML too."""
+    write_list(report, _API, out)
+
+
+def write_list(report: Report, api: Api, out: TextIO) -> None:
+    """Everything of a report in one List."""
+    content = {"apiVersion": "v1", "kind": "List", "items": list(reports(report, api))}
+    out.write(indented(content))
+
+
+def reports(report: Report, api: Api) -> Iterator[dict[str, Any]]:
+    """The objects, by namespace; more than one for a namespace with too many findings."""
+    for namespace, found in sorted(_by_namespace(report).items()):
+        for number, start in enumerate(range(0, len(found), MOST_RESULTS)):
+            name = "netreeve-check" if number == 0 else f"netreeve-check-{number + 1}"
+            yield _object(api, namespace, name, found[start : start + MOST_RESULTS])
+
+
+def _by_namespace(report: Report) -> dict[str, list[dict[str, Any]]]:
+    """Results by the namespace their report goes to: "" is the cluster's, for what is in none.
+
+    So is the name of a namespace that cannot exist: nothing could be written there.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for result, finding in report.each():
+        namespace = result.namespace if _NAME.fullmatch(result.namespace) else ""
+        found.setdefault(namespace, []).append(_result(result, finding))
+    return found
+
+
+def _object(api: Api, namespace: str, name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    where = {"namespace": namespace} if namespace else {}
+    labels = {"app.kubernetes.io/managed-by": "netreeve"}
+    return {
+        "apiVersion": api.version,
+        "kind": api.namespaced if namespace else api.cluster,
+        "metadata": {"name": name, **where, "labels": labels},
+        "summary": _summary(result["result"] for result in results),
+        "results": results,
+    }
+
+
+def _summary(outcomes: Iterable[str]) -> dict[str, int]:
+    found = list(outcomes)
+    return {name: found.count(name) for name in ("pass", "fail", "warn", "error", "skip")}
+
+
+def _result(result: Result, found: Found) -> dict[str, Any]:
+    where = {"namespace": result.namespace} if result.namespace else {}
+    return {
+        "source": "netreeve",
+        "policy": found.policy,
+        "category": "network",
+        "severity": _SEVERITIES.get(found.action, "info"),
+        "result": _RESULTS.get(found.action, "warn"),
+        "scored": found.action is Action.DENY,
+        "message": sentence(found)[:LONGEST_MESSAGE],
+        "resources": [
+            {
+                "apiVersion": printable(result.apiVersion)[:LONGEST],
+                "kind": printable(result.kind)[:LONGEST],
+                "name": printable(result.name)[:LONGEST],
+                **{key: printable(value)[:LONGEST] for key, value in where.items()},
+            }
+        ],
+        "properties": {
+            "id": found.id,
+            "field": printable(found.field)[:LONGEST],
+            "place": place(result, found.line)[:LONGEST],
+            "known": str(found.known).lower(),
+        },
+    }
