@@ -89,6 +89,10 @@ class Gate:
         self._excluded = ruleset.excluded_namespaces
         self._cluster = cluster
 
+    def concerns(self, request: Request) -> bool:
+        """Whether any policy speaks to requests like this one."""
+        return self._lane(request) is not None
+
     def validate(self, review: Review, answers: Answers = NO_ANSWERS) -> Verdict:
         """Every finding on the object; what the old object already violated is only warned of.
 

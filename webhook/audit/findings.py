@@ -40,6 +40,19 @@ class Found(msgspec.Struct, frozen=True):
     known: bool = False
 
 
+class Asker(msgspec.Struct, frozen=True):
+    """Of a write in an audit log: who asked for it, how, and when (RFC 3339).
+
+    uncertain: an update whose object was not seen before; what it violates, it may have violated
+    already.
+    """
+
+    user: str
+    verb: str
+    at: str
+    uncertain: bool = False
+
+
 class Result(msgspec.Struct, frozen=True):
     """One object and what the gate says of it.
 
@@ -48,7 +61,8 @@ class Result(msgspec.Struct, frozen=True):
     input: what was read, where that is not ``file``: Helm says which template it has rendered.
         Lines and columns are those of the input.
     Of a live object, which is in no file: created, its creationTimestamp, and folded, how many
-    ReplicaSets, Jobs and pods come from it and have nothing else to be said of.
+    ReplicaSets, Jobs and pods come from it and have nothing else to be said of. asked: of a write
+    in an audit log.
     """
 
     file: str
@@ -63,6 +77,7 @@ class Result(msgspec.Struct, frozen=True):
     input: str = ""
     created: str | UnsetType = UNSET
     folded: int | UnsetType = UNSET
+    asked: Asker | UnsetType = UNSET
 
     @property
     def title(self) -> str:
@@ -110,6 +125,8 @@ class Report(msgspec.Struct, frozen=True):
     """All that one run found. strangers: documents in folders that are no Kubernetes objects.
 
     failOn: Deny or Warn, the weakest action whose findings fail the run.
+    Of an audit log, passed: writes without findings, which are not among the results, and unseen:
+    patches whose outcome is not in the log.
     """
 
     results: tuple[Result, ...] = ()
@@ -117,6 +134,8 @@ class Report(msgspec.Struct, frozen=True):
     strangers: int = 0
     failOn: Action = Action.DENY
     diff: Diff | None = None
+    passed: int = 0
+    unseen: int = 0
 
     @property
     def summary(self) -> dict[str, int]:
@@ -125,6 +144,7 @@ class Report(msgspec.Struct, frozen=True):
         audited: how many of the allowed have findings that are only audited.
         """
         counted = Counter(result.status for result in self.results)
+        counted["allowed"] += self.passed
         statuses: tuple[Status, ...] = ("denied", "warned", "allowed", "excluded", "unknown")
         return {
             **{status: counted[status] for status in statuses},
@@ -132,6 +152,7 @@ class Report(msgspec.Struct, frozen=True):
             "known": sum(found.known for _, found in self.each()),
             "unreadable": len(self.unreadable),
             "strangers": self.strangers,
+            "unseen": self.unseen,
         }
 
     @property

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gzip
 import sys
+from pathlib import Path
 
+from webhook.audit.findings import Report
+from webhook.audit.replay import replay
 from webhook.cli import options, outputs
-from webhook.config import ConfigError, ruleset
+from webhook.config import ConfigError, GateConfig, ruleset
 
 _DESCRIPTION = """\
 Reads a running cluster with your own kubeconfig, judges every object as if it were created now,
@@ -16,7 +20,10 @@ shown by themselves only for what their template has not.
 
 Needs list on what the policies judge and on namespaces and nodes; what you may not read is named,
 and the rest is judged. The ClusterRole view lacks nodes, without which addresses of nodes and the
-provider of load balancers are not known."""
+provider of load balancers are not known.
+
+With --events it reads no cluster but a log of kube-apiserver's audit, and says
+what the gate would have done with every write in it, by whom and where."""
 
 _EPILOG = """\
 Give --config the configuration that the cluster runs with, or --profile to try another one:
@@ -30,7 +37,8 @@ Exit codes:
 Examples:
   netreeve audit
   netreeve audit -n shop --profile strict
-  netreeve audit --context production --config gate.yaml -o json"""
+  netreeve audit --context production --config gate.yaml -o json
+  netreeve audit --events audit.log --profile strict"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,6 +54,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "-A", "--all-namespaces", action="store_true", help="the whole cluster (the default)"
     )
     where.add_argument("-n", "--namespace", default="", help="only this namespace")
+    where.add_argument(
+        "--events",
+        metavar="FILE",
+        help="audit log of kube-apiserver, JSON lines of level RequestResponse (or Request, which "
+        "lacks the outcome of patches); .gz too, - for standard input",
+    )
     options.add_cluster(command)
     options.add_config(command)
     outputs.add_outputs(command)
@@ -54,13 +68,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     # Loads the Kubernetes client, most of a second that no other command needs.
-    from webhook.cli.wiring.audit import Asked, answer  # noqa: PLC0415
     from webhook.cluster.errors import ClusterError  # noqa: PLC0415
 
     try:
         config, before = options.config(args), outputs.earlier(args)
-        asked = Asked(ruleset(config), args.namespace, config.baseline.controllers)
-        report = asyncio.run(answer(asked, options.kubeconfig(args), args.context))
+        report = _events(args.events, config) if args.events else _cluster(args, config)
     except (options.UsageError, outputs.NoReportError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
@@ -68,3 +80,19 @@ def run(args: argparse.Namespace) -> int:
         options.complain(error)
         return 2
     return outputs.finish(report, args, before)
+
+
+def _cluster(args: argparse.Namespace, config: GateConfig) -> Report:
+    from webhook.cli.wiring.audit import Asked, answer  # noqa: PLC0415
+
+    asked = Asked(ruleset(config), args.namespace, config.baseline.controllers)
+    return asyncio.run(answer(asked, options.kubeconfig(args), args.context))
+
+
+def _events(file: str, config: GateConfig) -> Report:
+    """Raises OSError."""
+    rules = ruleset(config)
+    if file == "-":
+        return replay(sys.stdin.buffer, rules, file)
+    with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as lines:
+        return replay(lines, rules, file)

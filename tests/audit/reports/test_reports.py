@@ -82,6 +82,7 @@ def test_json_is_one_document_with_every_field() -> None:
         "unreadable": 2,
         "audited": 1,
         "strangers": 2,
+        "unseen": 0,
     }
     assert found["objects"][0] == {
         "file": "web.yaml",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TextIO, get_args
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from policies.model import Action
-from webhook.audit.findings import Diff, Found, Report, Result, Unreadable
+from webhook.audit.findings import Diff, Found, Report, Result, Status, Unreadable
 from webhook.audit.reports.terminal import grid, show
-from webhook.audit.reports.words import changes, place, printable, sentence, summary
+from webhook.audit.reports.words import changes, place, plural, printable, sentence, summary
 
+_ORDER: dict[str, int] = {status: at for at, status in enumerate(get_args(Status))}
 _STYLES = {Action.DENY: "bold red", Action.WARN: "yellow", Action.AUDIT: "cyan"}
 
 
@@ -32,15 +34,44 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
             yield _heading(result)
             yield _findings(new)
             yield ""
+    yield from _askers(report)
     if report.diff:
         yield from _changes(report.diff)
         yield Text(f"since the earlier report: {changes(report)}", style="bold")
     yield Text(summary(report), style="bold red" if report.exit_code else "bold")
 
 
+def _askers(report: Report) -> Iterator[RenderableType]:
+    """Of an audit log: how many writes, by whom and where; the most denied first."""
+    counts: Counter[tuple[str, str, str]] = Counter(
+        (result.status, result.asked.user, result.namespace)
+        for result in report.results
+        if result.asked
+    )
+    if not counts:
+        return
+    table = grid(4)
+    for (status, user, namespace), number in sorted(
+        counts.items(), key=lambda one: (_ORDER[one[0][0]], -one[1], one[0])
+    ):
+        table.add_row(str(number), status, printable(user), printable(namespace))
+    yield table
+    yield ""
+
+
 def _heading(result: Result) -> Text:
-    where = f"  {place(result)}" if result.file else ""
-    return Text.assemble((printable(result.title), "bold"), (where, "dim"))
+    return Text.assemble((printable(result.title), "bold"), (f"  {_place(result)}", "dim"))
+
+
+def _place(result: Result) -> str:
+    """Where the object is, or of a live one what goes with it."""
+    if result.asked:
+        asked = result.asked
+        text = f"{asked.verb} by {asked.user} at {asked.at}, {place(result)}"
+        return printable(text + ", not seen before" * asked.uncertain)
+    if result.file:
+        return place(result)
+    return f"and {plural(result.folded, 'object')} made from it" if result.folded else ""
 
 
 def _findings(findings: tuple[Found, ...]) -> Table:

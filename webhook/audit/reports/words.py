@@ -55,6 +55,7 @@ def _not_judged(count: dict[str, int]) -> list[str]:
         (count["excluded"], "in excluded namespaces"),
         (count["unknown"], "of kinds that no policy reads"),
         (count["strangers"], "documents that are no Kubernetes objects"),
+        (count["unseen"], "patches whose outcome the log does not have"),
     )
     return [f"{number} {what}" for number, what in kinds if number]
 
