@@ -17,7 +17,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """What `netreeve check -o json` writes.
 
     summary: how many objects have each status; how many findings the baseline knows; how many
-        problems there were, and documents that are no Kubernetes objects (strangers); of an audit log, patches whose outcome it does not have (unseen).
+        problems there were, and documents that are no Kubernetes objects (strangers); of an audit
+        log, patches whose outcome it does not have (unseen).
     failOn: Deny or Warn, the weakest action whose findings fail the run.
     objects: every object, in the order of the input.
     unreadable: input that could not be read, and so not judged.
