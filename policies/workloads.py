@@ -6,8 +6,9 @@ configured by path; see `CustomWorkload`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -144,21 +145,32 @@ def _template(obj: Object) -> tuple[str, PodTemplateSpec | None]:
 
 
 _STEP = r"[^.\[\]]+(\[\*\])?"
-TemplatePath = Annotated[str, msgspec.Meta(pattern=rf"^{_STEP}(\.{_STEP})*$")]
+_PATH = re.compile(rf"{_STEP}(\.{_STEP})*")
 
 
 class CustomWorkload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A custom resource with pod templates.
 
     group, resource: as in its API path (``argoproj.io``, ``rollouts``); kind: ``Rollout``.
-    path: of the pod template, ``[*]`` for every element of a list:
-        ``spec.template``, ``spec.replicatedJobs[*].template.spec.template``.
+    path: of the pod template, or a list of paths where there are several; ``[*]`` for every element
+        of a list or value of a mapping: ``spec.template``,
+        ``spec.replicatedJobs[*].template.spec.template``.
     """
 
     group: str
     resource: str
     kind: str
-    path: TemplatePath
+    # Patterns in the type would be checked by msgspec, which frees them twice in such a union.
+    path: str | tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        wrong = next((one for one in self.paths if not _PATH.fullmatch(one)), None)
+        if wrong is not None or not self.paths:
+            raise ValueError(f"path must lead to a pod template, as spec.template, not {wrong!r}")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.path,) if isinstance(self.path, str) else self.path
 
     def reader(self) -> Callable[[Any], tuple[PodView, ...]]:
         """A function from the object, decoded without a type, to its pods.
@@ -167,11 +179,12 @@ class CustomWorkload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.ValidationError, with the path inside the object, where one is not shaped like
         a template.
         """
-        steps = tuple(self.path.split("."))
+        ways = [tuple(path.split(".")) for path in self.paths]
 
         def read(obj: Any) -> tuple[PodView, ...]:
             return tuple(
                 PodView(f"{path}.spec", template.metadata, template.spec, key=f"{key}.spec")
+                for steps in ways
                 for path, key, value in _walk(obj, steps, "", "")
                 if (template := _as_template(value, path)).spec is not None
             )
@@ -191,6 +204,10 @@ def _walk(node: Any, steps: tuple[str, ...], path: str, key: str) -> Iterator[tu
     path, key = f"{path}.{name}".lstrip("."), f"{key}.{name}".lstrip(".")
     if name == steps[0] or child is None:
         yield from _walk(child, steps[1:], path, key)
+        return
+    if isinstance(child, dict):
+        for label, value in child.items():
+            yield from _walk(value, steps[1:], f"{path}.{label}", f"{key}.{label}")
         return
     for index, label in enumerate(_labels(_expect(list, child, path))):
         yield from _walk(child[index], steps[1:], f"{path}[{index}]", f"{key}[{label}]")

@@ -18,6 +18,7 @@ LOAD_BALANCER = "LoadBalancer"
 """The Service type."""
 
 _GO_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_GO_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
 class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,12 +28,35 @@ class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     internal: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     parseBool: bool = False
+    jsonField: str = ""
     write: str = "true"
 
+    @property
+    def example(self) -> str:
+        """Key and value for people to write."""
+        quote = "'" if '"' in self.write else '"'
+        return f"{self.key}: {quote}{self.write}{quote}"
+
+    def is_an_error(self, value: str) -> bool:
+        """Whether the controller refuses the value, and so makes no load balancer at all."""
+        return self.parseBool and value not in _GO_TRUE and value not in _GO_FALSE
+
     def says_internal(self, value: str) -> bool:
+        if self.jsonField:
+            value = _field_of_json(value, self.jsonField)
         if self.parseBool:
             return value in _GO_TRUE
         return value not in self.public if self.public else value in self.internal
+
+
+def _field_of_json(text: str, field: str) -> str:
+    """A text in an object of JSON; "" for anything else."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return ""
+    value = found.get(field) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +95,12 @@ class Controller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def selected(self, annotations: Mapping[str, str]) -> bool:
         return self.select is not None and self.select.matches(annotations)
 
+    def refuses(self, annotations: Mapping[str, str]) -> bool:
+        """Whether a value is an error to it, so that it makes no load balancer."""
+        return any(
+            one.key in annotations and one.is_an_error(annotations[one.key]) for one in self.markers
+        )
+
 
 class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A cloud, or something in the cluster that makes load balancers."""
@@ -89,7 +119,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The same where controllers may yet set their class on the Service, as in a manifest."""
         if any(one.select and one.select.key in annotations for one in self.controllers):
             return (self.controller(annotations),)
-        return (*(one for one in self.controllers if one.setsClass), self.controllers[-1])
+        others = (one for one in self.controllers if one.setsClass and not one.refuses(annotations))
+        return (*others, self.controllers[-1])
 
     @property
     def keys(self) -> frozenset[str]:
@@ -116,6 +147,8 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 TABLE = load("load_balancers", Table)
 PROVIDERS: Mapping[str, Provider] = TABLE.providers
+STATUS_WRITERS = frozenset(one.name for one in TABLE.statusWriters)
+"""The users and groups that load balancer controllers are known to act as."""
 _KEYS = tuple((one, one.keys) for one in PROVIDERS.values())
 _BY_NODES = {node: one for one in PROVIDERS.values() for node in one.nodes}
 _BY_CLASS = {
@@ -185,14 +218,15 @@ def of_class(name: str, provider: Provider | None = None) -> Controller | None:
 def anywhere(annotations: Mapping[str, str]) -> Iterator[Said]:
     """What every provider says whose own annotations the Service has: for an unknown provider.
 
-    Where the Service itself chooses the controller, only that one speaks; without an annotation
-    it is public by default, but only an annotation makes it internal.
+    Where the Service itself chooses the controller, only that one speaks, by its default too. Of
+    the others a default makes it public, but only an annotation makes it internal.
     """
     for provider, keys in _KEYS:
         if keys.isdisjoint(annotations):
             continue
         said = [says(one, annotations) for one in provider.possible(annotations)]
-        yield from [one for one in said if one.key] or [one for one in said if not one.internal]
+        spoken = [one for one in said if one.key or one.controller.selected(annotations)]
+        yield from spoken or [one for one in said if not one.internal]
 
 
 def said_internal(annotations: Mapping[str, str]) -> Said | None:

@@ -15,7 +15,7 @@ import msgspec
 from policies.model import UPDATE, Action, Policy, Request, Rule, Violation
 from policies.objects import Service
 from policies.services.addresses import inside, networks, parse_strict
-from policies.services.balancers import TABLE
+from policies.services.balancers import STATUS_WRITERS
 from policies.services.exposure import Kind, Opening, external_ips, openings
 from policies.services.lengths import too_long
 from policies.services.requesters import is_one_of
@@ -33,7 +33,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     allowedCIDRs: tuple[str, ...] = ()
-    statusControllers: frozenset[str] = frozenset(one.name for one in TABLE.statusWriters)
+    statusControllers: frozenset[str] = STATUS_WRITERS
 
     def __post_init__(self) -> None:
         networks(self.allowedCIDRs)

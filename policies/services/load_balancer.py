@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from policies.model import Action, Policy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services import reach
-from policies.services.balancers import PROVIDERS, is_load_balanced
+from policies.services.balancers import PROVIDERS, STATUS_WRITERS, is_load_balanced
 from policies.services.exposure import Kind, openings
 from policies.services.lengths import too_long
 from policies.services.ports import describe, is_sensitive, known_behind
+from policies.services.requesters import is_one_of
 
 
 class Params(reach.Declared, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +47,10 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         return
     found = openings(service)
     old = request.old if isinstance(request.old, Service) else None
-    fault = reach.fault(spec, annotations, found, request.cluster, params, old=old)
+    trusted = is_one_of(request.user, STATUS_WRITERS)
+    fault = reach.fault(
+        spec, annotations, found, request.cluster, params, old=old, by_controller=trusted
+    )
     if fault is None:
         return
     may_be_public = spec.loadBalancerClass in params.allowedClasses
@@ -77,7 +81,7 @@ def _keys(port: ServicePort | None) -> tuple[str, ...]:
 def _markers() -> str:
     """How each provider is told to make an internal load balancer."""
     return "; ".join(
-        f'{controller.title} {controller.markers[0].key}: "{controller.markers[0].write}"'
+        f"{controller.title} {controller.markers[0].example}"
         for provider in PROVIDERS.values()
         for controller in provider.controllers
         if controller.markers

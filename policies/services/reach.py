@@ -30,7 +30,7 @@ from policies.services.balancers import (
     said_internal,
     says,
 )
-from policies.services.exposure import Kind, Opening
+from policies.services.exposure import Kind, Opening, openings
 from policies.services.source_ranges import UNCLEAR, everything, families, gap, left_open
 
 
@@ -73,18 +73,23 @@ def fault(
     declared: Declared,
     *,
     old: Service | None = None,
+    by_controller: bool = False,
 ) -> Fault | None:
     """Why the world can reach the load balancer; None if it cannot.
 
-    found: all openings. old: the Service before an update. Of several faults the first is told,
-    with all that they open.
+    found: all openings. old: the Service before an update. by_controller: who makes it asks. Of
+    several faults the first is told, with all that they open.
     """
     if spec.loadBalancerClass in declared.internalClasses or any(
         annotations.get(key) in values for key, values in declared.internalAnnotations.items()
     ):
         return None
     if not _is_new(found, old):
-        annotations = {key: value for key, value in annotations.items() if key not in WRITTEN}
+        annotations = {
+            key: value
+            for key, value in annotations.items()
+            if key not in WRITTEN or (not by_controller and _is_another(key, value, old))
+        }
     remaining = [
         left
         for one in _faults(spec, annotations, cluster, declared, old)
@@ -100,6 +105,17 @@ def _is_new(found: Sequence[Opening], old: Service | None) -> bool:
     if any(one.field.startswith("status.") for one in found):
         return False
     return old is None or old.spec is None or not is_load_balanced(old.spec, _annotations(old))
+
+
+def _is_another(key: str, value: str, old: Service | None) -> bool:
+    """Whether an update points at another load balancer than the one that there was.
+
+    The controller writes its annotation as soon as it has made one, before the address: what
+    comes later is not its work, unless somebody deleted that load balancer.
+    """
+    if old is None or (before := _annotations(old).get(key)) == value:
+        return False
+    return before is not None or any(one.field.startswith("status.") for one in openings(old))
 
 
 def _annotations(service: Service) -> Mapping[str, str]:
@@ -129,20 +145,22 @@ def _faults(
                 said = says(controller, annotations)
                 yield _kept(said, old) or _judge(said, annotations)
     elif not cluster.providers or spec.type != LOAD_BALANCER:
-        yield from _offline(spec, annotations)
+        yield from _offline(spec, annotations, old)
     else:
         fix = "an administrator can declare internal ones (netreeve explain load-balancer)"
         yield Fault("spec.type", _PUBLIC, f"{_PRIVATE_WAY}; {fix}")
 
 
-def _offline(spec: ServiceSpec, annotations: Mapping[str, str]) -> Iterator[Fault | None]:
+def _offline(
+    spec: ServiceSpec, annotations: Mapping[str, str], old: Service | None
+) -> Iterator[Fault | None]:
     said = list(anywhere(annotations))
     if not said and spec.type == LOAD_BALANCER:
         fix = "set your provider's annotation for internal ones (netreeve explain load-balancer)"
         yield Fault("spec.type", _PUBLIC, f"{fix}, or {_PRIVATE_WAY}")
     for one in said:
         if spec.type == LOAD_BALANCER or one.controller.anyType:
-            found = _judge(one, annotations)
+            found = _kept(one, old) or _judge(one, annotations)
             yield found and found._replace(controller=None)
 
 
@@ -177,12 +195,12 @@ def _judge(
         return None
     if said.key:
         field = f"metadata.annotations[{said.key}]"
-        write = next((one.write for one in controller.markers if one.key == said.key), None)
-        if write is None:
+        marker = next((one for one in controller.markers if one.key == said.key), None)
+        if marker is None:
             must = "must not be set: what it points at may be public"
             fix = f"remove it and {advice}"
             return Fault(field, must, fix, controller, frozenset({UNCLEAR}))
-        must, advice = f'must be "{write}", not "{annotations[said.key]}"', "correct it"
+        must, advice = f'must be "{marker.write}", not "{annotations[said.key]}"', "correct it"
     elif controller.markers:
         field, must = "spec.type", _PUBLIC
         if unread := said_internal(annotations):
@@ -202,7 +220,7 @@ def _siblings(controller: Controller) -> tuple[Controller, ...]:
 def _advice(controller: Controller) -> str:
     if controller.markers:
         marker = controller.markers[0]
-        return f'set the annotation {marker.key}: "{marker.write}"'
+        return f"set the annotation {marker.example}"
     for one in _siblings(controller):
         if one.default == "internal" and one.classes:
             return f"use the class {one.classes[0]}"

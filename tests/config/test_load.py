@@ -250,7 +250,8 @@ def test_every_error_is_reported_at_once_in_the_order_of_the_file() -> None:
         ),
         (
             HEAD + "workloads: [{group: a, resource: b, kind: C, path: 'a..b'}]",
-            "gate.yaml: line 3: workloads[0].path: must be text matching",
+            "gate.yaml: line 3: workloads[0]: path must lead to a pod template, as spec.template, "
+            "not 'a..b'",
         ),
     ],
 )

@@ -186,6 +186,22 @@ def test_elements_without_a_name_of_their_own_are_told_apart_by_position(names: 
     ]
 
 
+def test_a_star_stands_for_every_value_of_a_mapping_as_well() -> None:
+    replicas = {"Master": {"template": {"spec": SPEC}}, "Worker": {"template": {"spec": SPEC}}}
+    assert read("spec.replicaSpecs[*].template", {"spec": {"replicaSpecs": replicas}}) == [
+        ("spec.replicaSpecs.Master.template.spec",) * 2,
+        ("spec.replicaSpecs.Worker.template.spec",) * 2,
+    ]
+    assert read("spec.replicaSpecs[*].template", {"spec": {"replicaSpecs": {}}}) == []
+
+
+def test_a_kind_can_have_templates_at_several_paths() -> None:
+    group = {"leaderTemplate": {"spec": SPEC}, "workerTemplate": {"spec": SPEC}, "size": 4}
+    paths = ("group.leaderTemplate", "group.workerTemplate")
+    found = CustomWorkload("example.com", "things", "Thing", paths).reader()({"group": group})
+    assert [view.path for view in found] == [f"{path}.spec" for path in paths]
+
+
 def test_stars_may_follow_each_other() -> None:
     obj = {
         "groups": [
@@ -238,7 +254,7 @@ def test_what_is_missing_has_no_pods(path: str, obj: Any) -> None:
             {"spec": {"template": {"spec": {"hostNetwork": "true"}}}},
             "Expected `bool | null`, got `str` - at `$.spec.template.spec.hostNetwork`",
         ),
-        (EVERY_JOB, {"spec": {"jobs": {}}}, "Expected `array`, got `object` - at `$.spec.jobs`"),
+        (EVERY_JOB, {"spec": {"jobs": "x"}}, "Expected `array`, got `str` - at `$.spec.jobs`"),
         (
             EVERY_JOB,
             {"spec": {"jobs": [{}, True]}},
@@ -266,8 +282,17 @@ def test_what_is_shaped_otherwise_is_an_error_with_its_path(
      "spec.jobs[*]template", "spec.jobs[*", "spec.jobs[*][*]", "$.spec[?]"],
 )  # fmt: skip
 def test_a_path_that_leads_nowhere_is_refused(path: str) -> None:
+    for paths in (path, [path], ["spec.template", path]):
+        _is_refused(paths)
+
+
+def test_there_is_at_least_one_path() -> None:
+    _is_refused([])
+
+
+def _is_refused(path: Any) -> None:
     entry = {"group": "example.com", "resource": "things", "kind": "Thing", "path": path}
-    with pytest.raises(msgspec.ValidationError, match=r"\$\.path"):
+    with pytest.raises(msgspec.ValidationError, match=r"^path must lead to a pod template"):
         msgspec.convert(entry, CustomWorkload)
 
 

@@ -102,6 +102,36 @@ def test_the_type_annotation_chooses_between_the_controllers_of_aws() -> None:
     }
 
 
+@pytest.mark.parametrize("value", ["0.0.0.0/0", "yes", "no", "tRUE", ""])
+def test_a_controller_that_refuses_a_value_makes_no_load_balancer(value: str) -> None:
+    possible = PROVIDERS["aws"].possible({f"{AWS}internal": value})
+    assert "AWS Load Balancer Controller" not in [one.title for one in possible]
+    assert possible[-1].title == "AWS cloud provider"
+
+
+@pytest.mark.parametrize(
+    ("value", "internal"),
+    [
+        ('{"type":"inner"}', True),
+        ('{"name": "a", "type": "inner", "available_zone": ["x"]}', True),
+        ('{"type":"public"}', False),
+        ('{"type":"Inner"}', False),
+        ('{"type":["inner"]}', False),
+        ('{"type":null}', False),
+        ('["inner"]', False),
+        ('"inner"', False),
+        ("inner", False),
+        ("", False),
+        ("{", False),
+        ("[" * 100_000, False),
+        ('{"type":"inner\ud800"}', False),
+    ],
+)
+def test_a_field_of_json(value: str, internal: bool) -> None:
+    marker = PROVIDERS["huawei"].controllers[0].markers[0]
+    assert marker.says_internal(value) is internal
+
+
 def test_nodes_tell_the_provider() -> None:
     assert detect({"aws"}) == (PROVIDERS["aws"],)
     assert detect({"ocid1.instance.oc1.iad.abc"}) == (PROVIDERS["oci"],)
@@ -112,7 +142,7 @@ def test_nodes_tell_the_provider() -> None:
 def test_with_no_provider_known_only_what_was_asked_for_speaks() -> None:
     assert list(anywhere({})) == []
     assert list(anywhere({"example.com/x": "y"})) == []
-    assert [one.internal for one in anywhere({f"{AWS}type": "external"})] == []
+    assert [one.internal for one in anywhere({f"{AWS}type": "external"})] == [True]
     assert [one.internal for one in anywhere({f"{AWS}type": "nlb"})] == [False]
     assert [one.internal for one in anywhere({f"{AWS}internal": "true"})] == [True, True]
 
