@@ -1,0 +1,79 @@
+"""An admission request as the API server hands it to the matching of webhooks. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from policies.model import User
+
+Json = dict[str, Any]
+SOMEBODY = User("jane", groups=("system:authenticated",))
+OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """namespace: "" for cluster-scoped objects; of a Namespace its own name. name: may be "".
+
+    object, old: the objects, None where the operation has none. version: of the API, as sent.
+    """
+
+    operation: str
+    group: str
+    version: str
+    resource: str
+    kind: str
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    user: User = SOMEBODY
+    dry_run: bool = False
+    object: Json | None = field(default=None, hash=False)
+    old: Json | None = field(default=None, hash=False)
+
+    @property
+    def title(self) -> str:
+        """``CREATE pods/binding in kube-system``"""
+        part = f"/{self.subresource}" if self.subresource else ""
+        group = f".{self.group}" if self.group else ""
+        where = f" in {self.namespace}" if self.namespace and self.resource != "namespaces" else ""
+        return f"{self.operation} {self.resource}{group}{part}{where}"
+
+    def at(self, group: str, version: str) -> Request:
+        """The same request, if it were for an equivalent resource."""
+        return replace(self, group=group, version=version)
+
+    def variables(self, sent: Request) -> Json:
+        """What matchConditions see. sent: as the user sent it, before conversion.
+
+        As CreateAdmissionRequest of k8s.io/apiserver pkg/admission/plugin/cel builds it: fields
+        that are empty are left out.
+        """
+        user = {"username": self.user.username, "uid": self.user.uid,
+                "groups": list(self.user.groups),
+                "extra": {key: list(value) for key, value in self.user.extra.items()}}  # fmt: skip
+        request: Json = {
+            "kind": self._kind(),
+            "resource": self._resource(),
+            "subResource": self.subresource,
+            "requestKind": sent._kind(),
+            "requestResource": sent._resource(),
+            "requestSubResource": sent.subresource,
+            "name": self.name,
+            "namespace": self.namespace,
+            "userInfo": {key: value for key, value in user.items() if value},
+        }
+        request = {key: value for key, value in request.items() if value}
+        request |= {"operation": self.operation, "dryRun": self.dry_run, "options": self._options()}
+        return {"object": self.object, "oldObject": self.old, "request": request}
+
+    def _kind(self) -> Json:
+        return {"group": self.group, "version": self.version, "kind": self.kind}
+
+    def _resource(self) -> Json:
+        return {"group": self.group, "version": self.version, "resource": self.resource}
+
+    def _options(self) -> Json | None:
+        kind = OPTIONS.get(self.operation)
+        return {"kind": kind, "apiVersion": "meta.k8s.io/v1"} if kind else None
