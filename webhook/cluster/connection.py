@@ -87,6 +87,11 @@ class Connection:
         """The whole answer to a GET, in so many seconds. Raises ClusterError."""
         return await self._whole(_Request("GET", path, params), seconds)
 
+    async def headers(self, path: str) -> Mapping[str, str]:
+        """Of the answer to a GET, whose body is not read. Raises ClusterError."""
+        async with self._ask(_Request("GET", path, {}), self._timeout) as response:
+            return response.headers
+
     async def write(
         self,
         method: str,

@@ -22,9 +22,9 @@ from webhook.audit.baseline import views
 from webhook.audit.baseline.views import Object
 from webhook.cluster.apply import path
 from webhook.cluster.connection import Connection
-from webhook.cluster.errors import NotFoundError, ProtocolError, RefusedError
 from webhook.cluster.lease import API_VERSION, LeaseObject, Spec
-from webhook.cluster.pages import PAGE, pages
+from webhook.cluster.lists import Lists, Unread, decode
+from webhook.cluster.pages import PAGE
 
 STALE = timedelta(seconds=60)
 """A Lease is renewed every two seconds; the rest is for clocks that are not the same."""
@@ -38,13 +38,6 @@ class _Group(msgspec.Struct):
 
 class _Groups(msgspec.Struct):
     groups: list[_Group] = []
-
-
-class Unread(NamedTuple):
-    """What could not be read. path: of the collection; message: what the API server said."""
-
-    path: str
-    message: str
 
 
 class Controller(NamedTuple):
@@ -128,18 +121,17 @@ class Reader:
         self._lease = lease
         self._now = now
         self._connection = connection
-        self._page = page
-        self._unread: list[Unread] = []
+        self._lists = Lists(connection, page)
 
     async def ground(self, namespace: str, config: BaselineConfig) -> Ground:
         """Raises NotFoundError where there is no such namespace."""
         where = path("v1", "namespaces", name=namespace)
-        found = self._decode(where, await self._connection.read(where), Object)
+        found = decode(where, await self._connection.read(where), Object)
         policies, facts, controller = await asyncio.gather(
             self._all(
                 path("networking.k8s.io/v1", "networkpolicies", namespace), views.StoredPolicy
             ),
-            self._facts(config),
+            facts(self._connection, self._lists, config),
             self._controller(),
         )
         return Ground(found, tuple(policies), facts, self._taken(), controller)
@@ -177,51 +169,39 @@ class Reader:
         )
 
     def _taken(self) -> tuple[Unread, ...]:
-        found, self._unread = tuple(sorted(set(self._unread))), []
+        found, self._lists.unread = tuple(sorted(set(self._lists.unread))), []
         return found
 
     async def _controller(self) -> Controller:
         namespace, name = self._lease
         params = {"fieldSelector": f"metadata.name={name}"}
-        before = len(self._unread)
+        before = len(self._lists.unread)
         found = await self._all(path(API_VERSION, "leases", namespace), LeaseObject, params)
-        if len(self._unread) > before:
+        if len(self._lists.unread) > before:
             return Controller("unknown", "")
         return controller(f"{namespace}/{name}", found[0].spec if found else None, self._now)
 
-    async def _facts(self, config: BaselineConfig) -> Facts:
-        wanted = sources(dns.namespaces(config.dns))
-        planes = meshes.control_planes(config.controlPlanes)
-        kept, namespaces, groups = await asyncio.gather(
-            asyncio.gather(*(self._kept(one) for one in wanted)),
-            self._all(path("v1", "namespaces"), Object),
-            self._connection.read("/apis"),
-        )
-        return gather(
-            (one for some in kept for one in some),
-            namespaces=planes & {one.name for one in namespaces},
-            groups=(one.name for one in self._decode("/apis", groups, _Groups).groups),
-        )
-
-    async def _kept(self, source: Source) -> Iterable[Kept]:
-        found = await self._all(source.path, source.view, source.params)
-        return [source.keep(one) for one in found]
-
     async def _all(self, where: str, type: type[T], params: Mapping[str, str] = {}) -> list[T]:
         """Every object of a collection; none where it is not served, or may not be read."""
-        try:
-            found = pages(self._connection, where, params, size=self._page)
-            return [self._decode(where, one, type) async for page in found for one in page]
-        except NotFoundError:
-            return []
-        except RefusedError as error:
-            if error.status != 403:
-                raise
-            self._unread.append(Unread(where, str(error)))
-            return []
+        return await self._lists.all(where, type, params) or []
 
-    def _decode(self, where: str, raw: bytes | msgspec.Raw, type: type[T]) -> T:
-        try:
-            return msgspec.json.decode(raw, type=type)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise ProtocolError(f"{where}: not what an API server answers: {error}") from error
+
+async def facts(connection: Connection, lists: Lists, config: BaselineConfig) -> Facts:
+    """What the cluster is, for CNI plugins, DNS and meshes; without what may not be read."""
+    wanted = sources(dns.namespaces(config.dns))
+    planes = meshes.control_planes(config.controlPlanes)
+    kept, namespaces, groups = await asyncio.gather(
+        asyncio.gather(*(_kept(lists, one) for one in wanted)),
+        lists.all(path("v1", "namespaces"), Object),
+        connection.read("/apis"),
+    )
+    return gather(
+        (one for some in kept for one in some),
+        namespaces=planes & {one.name for one in namespaces or ()},
+        groups=(one.name for one in decode("/apis", groups, _Groups).groups),
+    )
+
+
+async def _kept(lists: Lists, source: Source) -> Iterable[Kept]:
+    found = await lists.all(source.path, source.view, source.params)
+    return [source.keep(one) for one in found or ()]

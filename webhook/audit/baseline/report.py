@@ -8,10 +8,11 @@ from typing import NamedTuple
 from policies.baseline.config import BaselineConfig
 from webhook.audit.baseline.cluster import Cluster
 from webhook.audit.baseline.contacts import contacts, unused
-from webhook.audit.baseline.read import Ground, Traffic, Unread
+from webhook.audit.baseline.read import Ground, Traffic
 from webhook.audit.baseline.removal import Removal
 from webhook.audit.baseline.severed import Severed, severed
 from webhook.audit.baseline.standing import Standing
+from webhook.cluster.lists import Unread
 
 
 class Preview(NamedTuple):

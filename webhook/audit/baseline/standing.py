@@ -20,8 +20,9 @@ from policies.baseline.objects import (
 )
 from policies.namespaces.meshes import is_off_limits
 from policies.network_policies.managed import BASELINE, DEFAULT_DENY, MANAGED_BY, NETREEVE
-from webhook.audit.baseline.read import Controller, Ground, Unread
+from webhook.audit.baseline.read import Controller, Ground
 from webhook.audit.baseline.views import StoredPolicy
+from webhook.cluster.lists import Unread
 
 State = Literal["as wanted", "missing", "changed", "not ours"]
 
