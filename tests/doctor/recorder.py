@@ -14,6 +14,10 @@ from typing import Any
 from tests.controlplane.certs import Authority
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256  # the API server calls all webhooks of a configuration at once
+
+
 class Recorder:
     """Listens on loopback; `called` holds the last part of the path of every call."""
 
@@ -22,10 +26,13 @@ class Recorder:
         pair = authority.server("recorder", ["127.0.0.1"])
         self.authority = authority.pair.cert.read_bytes()
         self.called: set[str] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair.cert, pair.key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        # The handshake is then the work of the connection's own thread.
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
 
     @property

@@ -155,6 +155,7 @@ def webhook(name: str, fields: Mapping[str, Any], recorder: Recorder, fail: str)
         "sideEffects": "None",
         "failurePolicy": fail,
         "matchPolicy": "Equivalent",
+        "timeoutSeconds": 30,
         "rules": [ANYTHING],
         "clientConfig": {
             "url": f"{recorder.url}/{name}",
