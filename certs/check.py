@@ -50,7 +50,7 @@ class _UnreadableError(Exception):
 
 def problems(
     certificate: bytes,
-    key: bytes,
+    key: bytes | None,
     *,
     at: datetime,
     name: str | None = None,
@@ -58,18 +58,20 @@ def problems(
 ) -> list[Problem]:
     """Everything that is wrong with a pair; [] when it is good.
 
-    certificate: PEM, the leaf first, then any intermediates. key: PEM, unencrypted.
+    certificate: PEM, the leaf first, then any intermediates. key: PEM, unencrypted; None: not
+        asked.
     at: timezone-aware. name: a DNS name or IP address that clients will ask for; None: any.
     authorities: PEM bundle that must have issued the leaf, directly or through intermediates;
         None: not asked. A CA that has expired issues nothing.
     """
     try:
         chain = _certificates(certificate, "the certificate")
-        public = _public_bytes(key)
+        public = None if key is None else _public_bytes(key)
         roots = None if authorities is None else _certificates(authorities, "the CA bundle")
     except _UnreadableError as error:
         return [Problem(Fault.UNREADABLE, str(error))]
-    found = [*_key(chain[0], public), *_dates(chain[0], at), *_names(chain[0], name)]
+    found = [] if public is None else [*_key(chain[0], public)]
+    found += [*_dates(chain[0], at), *_names(chain[0], name)]
     found += _usage(chain[0])
     if roots is not None:
         found += _chain(chain, roots, at)

@@ -1,9 +1,10 @@
-"""What the objects of an installation are called, whatever namespace they are in."""
+"""What the objects of an installation are called, in whatever namespace they are."""
 
 CONFIGURATION = "00-netreeve"
 SERVE = "netreeve-serve"
 CONTROL = "netreeve-control"
 SERVICE = "netreeve-serve"
-TLS_SECRET = "netreeve-tls"  # noqa: S105 - a name, no password
+CERTIFICATE = "netreeve-tls"
+GATE_CONFIG, GATE_CONFIG_KEY = "netreeve-config", "config.yaml"
 LEASE = "netreeve-control"
 NAMESPACE = "netreeve"

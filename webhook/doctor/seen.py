@@ -1,21 +1,22 @@
-"""Everything that was seen of a cluster in one look. None: it could not be read."""
+"""Everything that was seen of a cluster in one look, as the checks get it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from policies.baseline.facts import Facts
+from webhook.cluster.lists import Unread
 from webhook.config import GateConfig
 from webhook.doctor import views
 from webhook.doctor.matching import Served
 from webhook.doctor.names import CONFIGURATION
+from webhook.doctor.rights import Right
 
 KindOfHook = Literal["Validating", "Mutating"]
+Place = tuple[str, str]
+"""Namespace and name."""
 
 
 class Hook(NamedTuple):
@@ -27,54 +28,52 @@ class Hook(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"{self.kind}WebhookConfiguration {self.configuration}, {self.webhook.name}"
+        return f"{self.kind.lower()} webhook {self.webhook.name} of {self.configuration}"
 
     @property
-    def type(self) -> str:
+    def resource(self) -> str:
         """As kubectl is told it."""
-        return f"{self.kind.lower()}webhookconfiguration"
+        return f"{self.kind.lower()}webhookconfiguration/{self.configuration}"
 
     @property
     def ours(self) -> bool:
         return self.configuration == CONFIGURATION
 
-
-class Unread(NamedTuple):
-    """What could not be read. message: what the API server, or the network, said."""
-
-    what: str
-    message: str
-
-
-class Right(NamedTuple):
-    """A question to the authorizer. namespace: "" for the whole cluster."""
-
-    account: str
-    verb: str
-    resource: str
-    group: str = ""
-    namespace: str = ""
-    name: str = ""
+    @property
+    def service(self) -> Place | None:
+        found = self.webhook.clientConfig.service
+        return (found.namespace, found.name) if found else None
 
 
 class Proof(NamedTuple):
-    """A known-bad object was sent as a dry run. namespace: where.
+    """What became of a known-bad object that was sent as a dry run.
 
-    denied: by us. message: what the API server said; "" where it was admitted.
+    namespace: where. status: HTTP. message: what the API server said; "" where it was admitted.
     """
 
     namespace: str
-    denied: bool
+    status: int
     message: str = ""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """namespace: of Netreeve. everyone: webhooks of others are judged as well.
+class Leaf(NamedTuple):
+    """What a server serves. pem: b"" where it cannot be reached from here, message says why."""
 
-    command: our own version. now: of the API server; ahead: seconds that our clock is before it.
-    served_until: the expiry of the certificate that each server says it serves, by pod.
-    config: the configuration that the servers run with, None where it could not be read.
-    rights: what service accounts may. facts: for CNI and DNS.
+    server: str
+    pem: bytes
+    message: str = ""
+
+
+class Seen(NamedTuple):
+    """Fields that may be None could not be read.
+
+    namespace: of Netreeve. everyone: webhooks of others are judged as well. command: our version.
+    now: of the API server; ahead: seconds that the clock of this machine is before it.
+    hooks: ours first, then in the order in which mutating ones are called. shells: the kinds of
+    our configurations that exist, with webhooks or without.
+    endpoints: of the Services of webhooks. certificate: PEM of the Secret, b"" where there is
+    none. leaves: of our servers. config: what they run with; broken: why it cannot be read.
+    facts: for CNI and DNS. proof: None where nothing could be sent.
     """
 
     namespace: str
@@ -82,59 +81,59 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     command: str
     now: datetime
     ahead: float
-    kubernetes: views.Version
+    kubernetes: str
     served: Served
-    validating: tuple[views.Configuration, ...] | None
-    mutating: tuple[views.Configuration, ...] | None
+    hooks: tuple[Hook, ...] | None
+    shells: tuple[KindOfHook, ...]
     namespaces: Mapping[str, Mapping[str, str]] | None
-    services: tuple[views.Service, ...] | None
-    slices: tuple[views.Slice, ...] | None
+    services: Mapping[Place, views.Service] | None
+    endpoints: Mapping[Place, tuple[views.Slice, ...]] | None
     deployments: tuple[views.Deployment, ...] | None
-    leases: tuple[views.Lease, ...] | None
-    certificate: views.Secret.Public | None
+    lease: views.Lease | None
+    leases: bool
+    certificate: bytes | None
+    leaves: tuple[Leaf, ...]
     config: GateConfig | None
+    broken: str
     rights: Mapping[Right, bool] | None
     facts: Facts | None
     proof: Proof | None
-    served_until: Mapping[str, datetime] | None
-    unread: tuple[Unread, ...] = ()
-
-    @cached_property
-    def hooks(self) -> tuple[Hook, ...]:
-        """All webhooks, ours first, in the order in which the mutating ones are called."""
-        return tuple(sorted(self._hooks(), key=lambda one: not one.ours))
-
-    def _hooks(self) -> Iterator[Hook]:
-        kinds: tuple[tuple[KindOfHook, tuple[views.Configuration, ...] | None], ...] = (
-            ("Validating", self.validating),
-            ("Mutating", self.mutating),
-        )
-        for kind, configurations in kinds:
-            for one in sorted(configurations or (), key=lambda one: one.name):
-                yield from (Hook(kind, one.name, webhook) for webhook in one.webhooks or ())
+    unread: tuple[Unread, ...]
 
     @property
     def ours(self) -> tuple[Hook, ...]:
-        return tuple(one for one in self.hooks if one.ours)
+        return tuple(one for one in self.hooks or () if one.ours)
 
     @property
     def judged(self) -> tuple[Hook, ...]:
-        """Those that were asked for."""
-        return self.hooks if self.everyone else self.ours
-
-    @property
-    def shells(self) -> tuple[str, ...]:
-        """The configurations of ours that exist, with webhooks or without."""
-        return tuple(
-            kind
-            for kind, some in (("Validating", self.validating), ("Mutating", self.mutating))
-            if any(one.name == CONFIGURATION for one in some or ())
-        )
+        """The webhooks that were asked for."""
+        return (self.hooks or ()) if self.everyone else self.ours
 
     @property
     def installed(self) -> bool:
         """Whether anything of Netreeve is there."""
         return bool(self.shells or self.deployments)
 
+    @property
+    def enforcing(self) -> bool:
+        """Whether all of our validating webhooks fail closed."""
+        ours = [one for one in self.ours if one.kind == "Validating"]
+        return bool(ours) and all(one.webhook.fails_closed for one in ours)
+
     def deployment(self, name: str) -> views.Deployment | None:
         return next((one for one in self.deployments or () if one.name == name), None)
+
+
+def hooks(
+    validating: Iterable[views.Configuration], mutating: Iterable[views.Configuration]
+) -> tuple[Hook, ...]:
+    """Of all configurations."""
+    return tuple(
+        sorted((*_hooks("Validating", validating), *_hooks("Mutating", mutating)),
+               key=lambda one: not one.ours)
+    )  # fmt: skip
+
+
+def _hooks(kind: KindOfHook, configurations: Iterable[views.Configuration]) -> Iterator[Hook]:
+    for one in sorted(configurations, key=lambda one: one.name):
+        yield from (Hook(kind, one.name, webhook) for webhook in one.webhooks or ())

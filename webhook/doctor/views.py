@@ -5,7 +5,7 @@ Where the API server fills in a default, so does the view, since older objects m
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
 import msgspec
 
@@ -154,13 +154,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     conditions: Conditions = Conditions()
 
 
+class EndpointPort(msgspec.Struct, frozen=True):
+    name: str | None = None
+    port: int | None = None
+
+
 class Slice(Named, frozen=True):
     endpoints: tuple[Endpoint, ...] | None = None
-
-    @property
-    def service(self) -> tuple[str, str]:
-        labels = self.metadata.labels or {}
-        return self.metadata.namespace, labels.get("kubernetes.io/service-name", "")
+    ports: tuple[EndpointPort, ...] | None = None
 
 
 class LeaseSpec(msgspec.Struct, frozen=True):
@@ -177,14 +178,12 @@ class ConfigMap(Named, frozen=True):
     data: dict[str, str] | None = None
 
 
-class Secret(Named, frozen=True):
-    """Only the public half is kept: a private key is skipped unparsed."""
+class Public(msgspec.Struct, frozen=True):
+    certificate: bytes | None = msgspec.field(default=None, name="tls.crt")
 
-    class Public(
-        msgspec.Struct, frozen=True, rename={"certificate": "tls.crt", "bundle": "ca.crt"}
-    ):
-        certificate: bytes | None = None
-        bundle: bytes | None = None
+
+class Secret(Named, frozen=True):
+    """The certificate alone: a private key is skipped unparsed."""
 
     data: Public | None = None
 
@@ -218,6 +217,12 @@ class Version(msgspec.Struct, frozen=True):
     major: str = ""
     minor: str = ""
 
+    @property
+    def number(self) -> tuple[int, int]:
+        """(1, 36); some write the minor version as ``36+``."""
+        major, minor = (re.sub(r"\D.*", "", one) or "0" for one in (self.major, self.minor))
+        return int(major), int(minor)
+
 
 class ReviewStatus(msgspec.Struct, frozen=True):
     allowed: bool = False
@@ -225,6 +230,3 @@ class ReviewStatus(msgspec.Struct, frozen=True):
 
 class Review(msgspec.Struct, frozen=True):
     status: ReviewStatus = ReviewStatus()
-
-
-Json = dict[str, Any]

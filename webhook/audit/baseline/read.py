@@ -168,6 +168,11 @@ class Reader:
             self._taken(),
         )
 
+    @property
+    def unread(self) -> list[Unread]:
+        """What was forbidden, so far."""
+        return self._lists.unread
+
     def _taken(self) -> tuple[Unread, ...]:
         found, self._lists.unread = tuple(sorted(set(self._lists.unread))), []
         return found

@@ -1,0 +1,95 @@
+"""Is everything that a policy judges sent to us, in every version that is served?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from policies import catalogue
+from policies.model import Rule
+from webhook.config.registration import registered
+from webhook.config.schema import ALWAYS_EXCLUDED
+from webhook.doctor.finding import Check, Finding, error, warning
+from webhook.doctor.matching import NAME_LABEL, match
+from webhook.doctor.requests import Request
+from webhook.doctor.seen import Hook, KindOfHook, Seen
+
+MISSING = error(
+    "rule-missing",
+    "What is not sent is not judged: subresources and other API versions are ways around a policy.",
+)
+EXACT = warning(
+    "match-policy-exact",
+    "With matchPolicy Exact a version that a later Kubernetes adds goes around the policies.",
+)
+BY_LABELS = error(
+    "object-selector", "Whoever writes an object chooses its labels, and so whether it is judged."
+)
+SHOP = "shop"
+
+
+def run(seen: Seen) -> Iterator[Finding]:
+    rules = registered(catalogue())
+    asked: tuple[tuple[KindOfHook, Iterable[Rule]], ...] = (
+        ("Validating", rules.validating),
+        ("Mutating", rules.mutating),
+    )
+    for kind, wanted in asked:
+        hooks = [one for one in seen.ours if one.kind == kind]
+        missing = [text for rule in wanted for text in _missing(rule, hooks, seen)]
+        if hooks and missing:
+            where = f"{kind}WebhookConfiguration {hooks[0].configuration}"
+            text = f"is not asked about {', '.join(missing[:4])}"
+            text += f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+            remedy = "install the chart of the version of the servers again: helm upgrade"
+            yield MISSING.found(where, text, remedy, missing)
+    for hook in seen.ours:
+        if hook.webhook.matchPolicy == "Exact":
+            yield EXACT.found(hook.title, "has matchPolicy Exact", _edit(hook))
+        selector = hook.webhook.objectSelector
+        if selector and (selector.matchLabels or selector.matchExpressions):
+            yield BY_LABELS.found(hook.title, "chooses objects by their labels", _edit(hook))
+
+
+def _edit(hook: Hook) -> str:
+    return f"helm upgrade with the chart's own configuration, or kubectl edit {hook.resource}"
+
+
+def _missing(rule: Rule, hooks: list[Hook], seen: Seen) -> Iterator[str]:
+    """Requests of users that no webhook is called for. Versions that are not served have none."""
+    for version in seen.served.versions.get((rule.group, rule.resource), ()):
+        for operation in sorted(rule.operations):
+            request = _request(rule, version, operation)
+            states = {match(one.webhook, request, seen.served).state for one in hooks}
+            if states <= {"skipped"}:
+                group = f".{rule.group}" if rule.group else ""
+                yield f"{operation} {rule.resource}{group} {version}"
+
+
+def _request(rule: Rule, version: str, operation: str) -> Request:
+    """As a user sends it, of an object that has a spec and labels."""
+    resource, _, subresource = rule.resource.partition("/")
+    body = {"metadata": {"name": SHOP, "labels": {NAME_LABEL: SHOP}}, "spec": {"changed": False}}
+    after = {**body, "spec": {"changed": True}}
+    cluster = (rule.group, resource) == ("", "namespaces")
+    return Request(
+        operation, rule.group, version, resource, "",
+        subresource=subresource,
+        namespace=_ordinary(),
+        name=_ordinary() if cluster else SHOP,
+        object=None if operation == "DELETE" else after,
+        old=None if operation == "CREATE" else body,
+    )  # fmt: skip
+
+
+def _ordinary() -> str:
+    assert SHOP not in ALWAYS_EXCLUDED
+    return SHOP
+
+
+CHECK = Check(
+    id="coverage",
+    title="everything that a policy judges is sent to the servers, in every API version",
+    kinds=(MISSING, EXACT, BY_LABELS),
+    run=run,
+    needs=("hooks",),
+)

@@ -1,0 +1,52 @@
+"""What is there of Netreeve, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from webhook.doctor import names
+from webhook.doctor.finding import Check, Finding, error, info, warning
+from webhook.doctor.seen import Seen
+
+ABSENT = info("not-installed", "Nothing is gated; everything else says whether it could be.")
+MISSING = error("part-missing", "Netreeve is two Deployments, a Service and two configurations.")
+INACTIVE = warning(
+    "not-active",
+    "The configurations are empty until a server has proven that it denies, so nothing is gated.",
+)
+CONFIG = error("config-broken", "Servers keep the last configuration that they could read.")
+HELM = "helm upgrade --install netreeve deploy/chart, or kubectl apply -f deploy/install.yaml"
+
+
+def run(seen: Seen) -> Iterator[Finding]:
+    if not seen.installed:
+        text = f"there is no Deployment {names.SERVE} and no configuration {names.CONFIGURATION}"
+        yield ABSENT.found(f"namespace {seen.namespace}", text, f"{HELM}; if it is elsewhere: -n")
+        return
+    for name in (names.SERVE, names.CONTROL):
+        if seen.deployment(name) is None:
+            yield MISSING.found(f"Deployment {seen.namespace}/{name}", "is missing", HELM)
+    if (seen.namespace, names.SERVICE) not in (seen.services or {}):
+        yield MISSING.found(f"Service {seen.namespace}/{names.SERVICE}", "is missing", HELM)
+    for kind in ("Validating", "Mutating"):
+        where = f"{kind}WebhookConfiguration {names.CONFIGURATION}"
+        if kind not in seen.shells:
+            yield MISSING.found(where, "is missing: nothing is gated", HELM)
+        elif not any(one.kind == kind for one in seen.ours):
+            remedy = f"kubectl logs -n {seen.namespace} deployment/{names.CONTROL} says why"
+            yield INACTIVE.found(where, "has no webhooks yet", remedy)
+    if seen.broken:
+        remedy = f"kubectl edit configmap -n {seen.namespace} {names.GATE_CONFIG}"
+        text = f"cannot be used: {seen.broken.splitlines()[0]}"
+        where = f"ConfigMap {seen.namespace}/{names.GATE_CONFIG}"
+        yield CONFIG.found(where, text, remedy, seen.broken.splitlines()[1:])
+
+
+CHECK = Check(
+    id="installation",
+    title="every part of Netreeve is there, and the webhooks are active",
+    kinds=(ABSENT, MISSING, INACTIVE, CONFIG),
+    run=run,
+    needs=("hooks", "deployments", "services"),
+    installed=False,
+)
