@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from webhook.doctor.seen import Seen
@@ -52,13 +53,15 @@ class Finding(NamedTuple):
     details: tuple[str, ...] = ()
 
 
+About = Literal["the cluster", "Netreeve", "its webhooks", "any webhook"]
+
+
 @dataclass(frozen=True)
 class Check:
     """A constant named CHECK in a module of `webhook.doctor.checks`.
 
     title: what holds where nothing is found. needs: fields of Seen without which it cannot be run
-    (None: could not be read). installed: it is about an installed Netreeve, and left out where
-    there is none.
+    (None: could not be read). about: what has to be there, else there is nothing to look at.
     """
 
     id: str
@@ -66,7 +69,18 @@ class Check:
     kinds: tuple[Kind, ...]
     run: Callable[[Seen], Iterable[Finding]]
     needs: tuple[str, ...] = ()
-    installed: bool = True
+    about: About = "the cluster"
+
+
+def some(texts: list[str], most: int = 3) -> str:
+    """``a, b, c and 4 more``"""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+def moment(time: datetime) -> str:
+    """Of an aware time in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def error(id: str, why: str) -> Kind:

@@ -98,8 +98,7 @@ class Look:
             services=services,
             endpoints=endpoints,
             deployments=None if deployments is None else tuple(deployments),
-            lease=next((one for one in leases or () if one.name == names.LEASE), None),
-            leases=leases is not None,
+            leases=None if leases is None else _named(leases, names.LEASE),
             certificate=certificate,
             leaves=await self._leaves((endpoints or {}).get((namespace, names.SERVICE), ())),
             config=config,
@@ -226,6 +225,10 @@ class Look:
         except RefusedError as error:
             return Proof(namespace, error.status, str(error).partition(": ")[2])
         return Proof(namespace, 201)
+
+
+def _named(leases: Iterable[views.Lease], name: str) -> tuple[views.Lease, ...]:
+    return tuple(one for one in leases if one.name == name)
 
 
 def _shells(

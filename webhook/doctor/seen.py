@@ -73,6 +73,7 @@ class Seen(NamedTuple):
     our configurations that exist, with webhooks or without.
     endpoints: of the Services of webhooks. certificate: PEM of the Secret, b"" where there is
     none. leaves: of our servers. config: what they run with; broken: why it cannot be read.
+    leases: that of the controller, if there is one.
     facts: for CNI and DNS. proof: None where nothing could be sent.
     """
 
@@ -89,8 +90,7 @@ class Seen(NamedTuple):
     services: Mapping[Place, views.Service] | None
     endpoints: Mapping[Place, tuple[views.Slice, ...]] | None
     deployments: tuple[views.Deployment, ...] | None
-    lease: views.Lease | None
-    leases: bool
+    leases: tuple[views.Lease, ...] | None
     certificate: bytes | None
     leaves: tuple[Leaf, ...]
     config: GateConfig | None

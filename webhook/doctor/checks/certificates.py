@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certs.check import Fault, problems
 from webhook.doctor import names
-from webhook.doctor.finding import Check, Finding, Kind, error, info, warning
+from webhook.doctor.finding import Check, Finding, Kind, error, info, moment, warning
 from webhook.doctor.seen import Hook, Seen
 
 BAD = error("certificate-bad", "The API server refuses the certificate, so the webhook fails.")
@@ -59,10 +59,12 @@ def _bundle(hook: Hook, now: datetime) -> Iterator[Finding]:
         return
     until = max(one.not_valid_after_utc for one in found)
     if until < now:
-        text = f"every certificate of its caBundle has expired, the last one at {until:%F %T}"
+        text = f"every certificate of its caBundle has expired, the last one at {moment(until)}"
         yield BUNDLE_BAD.found(hook.title, text, _repair(hook))
     elif until < now + AUTHORITY_SOON and hook.ours:
-        yield BUNDLE_EXPIRING.found(hook.title, f"its caBundle ends at {until:%F %T}", _repair(hook))
+        yield BUNDLE_EXPIRING.found(
+            hook.title, f"its caBundle ends at {moment(until)}", _repair(hook)
+        )
     if hook.ours and not all(map(_is_authority, found)):
         text = "its caBundle has certificates that are no authorities"
         yield NO_AUTHORITY.found(hook.title, text, _repair(hook))
@@ -85,7 +87,9 @@ def _secret(seen: Seen) -> Iterator[Finding]:
     if seen.certificate is None:
         return
     where = f"Secret {seen.namespace}/{names.CERTIFICATE}"
-    remedy = f"kubectl logs -n {seen.namespace} deployment/{names.CONTROL}: the controller renews it"
+    remedy = (
+        f"kubectl logs -n {seen.namespace} deployment/{names.CONTROL}: the controller renews it"
+    )
     if not seen.certificate:
         yield NOT_THERE.found(where, "is missing or has no tls.crt", remedy)
         return
@@ -93,9 +97,7 @@ def _secret(seen: Seen) -> Iterator[Finding]:
     yield from _expiring(where, seen.certificate, remedy, seen.now)
 
 
-def _faults(
-    kind: Kind, where: str, pem: bytes, remedy: str, seen: Seen
-) -> Iterator[Finding]:
+def _faults(kind: Kind, where: str, pem: bytes, remedy: str, seen: Seen) -> Iterator[Finding]:
     """By every bundle that is published."""
     name = f"{names.SERVICE}.{seen.namespace}.svc"
     found: dict[str, None] = {}
@@ -115,7 +117,7 @@ def _expiring(where: str, pem: bytes, remedy: str, now: datetime) -> Iterator[Fi
         return  # told already
     until = leaf.not_valid_after_utc
     if now < until < now + (until - leaf.not_valid_before_utc) * LATE:
-        yield EXPIRING.found(where, f"expires at {until:%F %T} and was not renewed", remedy)
+        yield EXPIRING.found(where, f"expires at {moment(until)} and was not renewed", remedy)
 
 
 def _served(seen: Seen) -> Iterator[Finding]:
@@ -157,5 +159,5 @@ CHECK = Check(
            BUNDLE_EXPIRING, NO_AUTHORITY),
     run=run,
     needs=("hooks", "endpoints", "certificate"),
-    installed=False,
+    about="any webhook",
 )  # fmt: skip

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from policies import catalogue
 from policies.model import Rule
+from policies.network_policies.managed import BASELINE
 from webhook.config.registration import registered
-from webhook.config.schema import ALWAYS_EXCLUDED
-from webhook.doctor.finding import Check, Finding, error, warning
+from webhook.doctor.finding import Check, Finding, error, some, warning
 from webhook.doctor.matching import NAME_LABEL, match
 from webhook.doctor.requests import Request
 from webhook.doctor.seen import Hook, KindOfHook, Seen
@@ -38,8 +38,7 @@ def run(seen: Seen) -> Iterator[Finding]:
         missing = [text for rule in wanted for text in _missing(rule, hooks, seen)]
         if hooks and missing:
             where = f"{kind}WebhookConfiguration {hooks[0].configuration}"
-            text = f"is not asked about {', '.join(missing[:4])}"
-            text += f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+            text = f"is not asked about {some(missing)}"
             remedy = "install the chart of the version of the servers again: helm upgrade"
             yield MISSING.found(where, text, remedy, missing)
     for hook in seen.ours:
@@ -66,24 +65,21 @@ def _missing(rule: Rule, hooks: list[Hook], seen: Seen) -> Iterator[str]:
 
 
 def _request(rule: Rule, version: str, operation: str) -> Request:
-    """As a user sends it, of an object that has a spec and labels."""
+    """As a user sends it, of an object that belongs to a baseline, as only those may not go."""
     resource, _, subresource = rule.resource.partition("/")
-    body = {"metadata": {"name": SHOP, "labels": {NAME_LABEL: SHOP}}, "spec": {"changed": False}}
+    body = {
+        "metadata": {"name": SHOP, "labels": {NAME_LABEL: SHOP, BASELINE: SHOP}},
+        "spec": {"changed": False},
+    }
     after = {**body, "spec": {"changed": True}}
-    cluster = (rule.group, resource) == ("", "namespaces")
     return Request(
         operation, rule.group, version, resource, "",
         subresource=subresource,
-        namespace=_ordinary(),
-        name=_ordinary() if cluster else SHOP,
+        namespace=SHOP,
+        name=SHOP,
         object=None if operation == "DELETE" else after,
         old=None if operation == "CREATE" else body,
     )  # fmt: skip
-
-
-def _ordinary() -> str:
-    assert SHOP not in ALWAYS_EXCLUDED
-    return SHOP
 
 
 CHECK = Check(
@@ -92,4 +88,5 @@ CHECK = Check(
     kinds=(MISSING, EXACT, BY_LABELS),
     run=run,
     needs=("hooks",),
+    about="its webhooks",
 )

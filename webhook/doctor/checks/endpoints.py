@@ -77,5 +77,5 @@ CHECK = Check(
     kinds=(NO_SERVICE, NO_PORT, NONE, FEW, SINGLE),
     run=run,
     needs=("hooks", "services", "endpoints", "deployments"),
-    installed=False,
+    about="any webhook",
 )

@@ -48,5 +48,4 @@ CHECK = Check(
     kinds=(ABSENT, MISSING, INACTIVE, CONFIG),
     run=run,
     needs=("hooks", "deployments", "services"),
-    installed=False,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webhook.doctor.finding import Check, Finding, error, warning
+from webhook.doctor.finding import Check, Finding, error, some, warning
 from webhook.doctor.matching import State, match
 from webhook.doctor.rescue import rescues
 from webhook.doctor.seen import Hook, Seen
@@ -59,7 +59,7 @@ def _account(hook: Hook, seen: Seen) -> str:
 
 
 def _finding(hook: Hook, state: State, titles: list[str], details: tuple[str, ...]) -> Finding:
-    first = ", ".join(titles[:3]) + (f" and {len(titles) - 3} more" if len(titles) > 3 else "")
+    first = some(titles)
     remedy = (
         "exclude these namespaces and requests by namespaceSelector (on the label "
         "kubernetes.io/metadata.name), rules or matchConditions: "
@@ -81,5 +81,5 @@ CHECK = Check(
     kinds=(BLOCKED, REFUSED, OUTSIDE, UNKNOWN),
     run=run,
     needs=("hooks", "namespaces"),
-    installed=False,
+    about="any webhook",
 )

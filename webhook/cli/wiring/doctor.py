@@ -1,0 +1,29 @@
+"""Looks at the cluster and judges what was seen."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from webhook.cluster.connection import Connection
+from webhook.cluster.credentials import InCluster, Kubeconfig
+from webhook.doctor.reading import Asked, Look
+from webhook.doctor.report import Report, report
+
+USER_AGENT = "netreeve-doctor"
+
+
+async def examined(
+    kubeconfig: str | None, context: str, namespace: str, *, everyone: bool
+) -> Report:
+    """Raises ClusterError where the cluster cannot be asked at all."""
+    source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
+    async with Connection(source, user_agent=USER_AGENT) as connection:
+        return report(await Look(connection, Asked(namespace, everyone, _version())).look())
+
+
+def _version() -> str:
+    """ "" from sources: then there is nothing to compare."""
+    try:
+        return version("netreeve")
+    except PackageNotFoundError:
+        return ""

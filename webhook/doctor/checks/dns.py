@@ -1,0 +1,36 @@
+"""Is DNS found, so that a default-deny does not cut it off?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.baseline.cni import verdict
+from policies.baseline.dns import resolve
+from webhook.config import GateConfig
+from webhook.doctor.finding import Check, Finding, error, warning
+from webhook.doctor.seen import Seen
+
+NOT_FOUND = error(
+    "dns-not-found", "New namespaces wait for their baseline, and their pods with them."
+)
+PROBLEM = warning("dns-problem", "Pods under a baseline may not resolve names.")
+
+
+def run(seen: Seen) -> Iterator[Finding]:
+    config = (seen.config or GateConfig()).baseline
+    if seen.facts is None or not config.enabled:
+        return
+    matching = verdict(seen.facts).ip_blocks_match_pods
+    for one in resolve(config.dns, seen.facts, ip_blocks_match_pods=matching).problems:
+        kind = NOT_FOUND if one.reason == "DnsNotFound" else PROBLEM
+        remedy = "set baseline.dns in the configuration (docs/baseline.md)"
+        yield kind.found("DNS of the cluster", f"{one.reason}: {one.message}", remedy)
+
+
+CHECK = Check(
+    id="dns",
+    title="DNS is found, and the baseline lets pods reach it",
+    kinds=(NOT_FOUND, PROBLEM),
+    run=run,
+    needs=("facts",),
+)
