@@ -14,7 +14,7 @@ import msgspec
 
 from policies import catalogue
 from policies.baseline.facts import Facts
-from webhook.audit.baseline.read import Reader
+from webhook.audit.baseline.read import facts
 from webhook.cluster.apply import path
 from webhook.cluster.connection import Connection
 from webhook.cluster.errors import RefusedError
@@ -79,7 +79,7 @@ class Look:
             self._config(), self._api(namespaces)
         )
         accounts = {one.name: one.account for one in deployments or ()}
-        (services, endpoints), answers, facts, certificate, proof = await asyncio.gather(
+        (services, endpoints), answers, known_facts, certificate, proof = await asyncio.gather(
             self._behind(found or ()),
             self._rights(rights(namespace, accounts)),
             self._facts(config or GateConfig()),
@@ -104,7 +104,7 @@ class Look:
             config=config,
             broken=broken,
             rights=answers,
-            facts=facts,
+            facts=known_facts,
             proof=proof,
             unread=tuple(sorted(set(lists.unread))),
         )
@@ -194,10 +194,9 @@ class Look:
         return decode(REVIEWS, answer, views.Review).status.allowed
 
     async def _facts(self, config: GateConfig) -> Facts | None:
-        reader = Reader(self._connection)
-        facts = await reader.facts(config.baseline)
-        self._lists.unread += reader.unread
-        return None if reader.unread else facts
+        before = len(self._lists.unread)
+        found = await facts(self._connection, self._lists, config.baseline)
+        return None if len(self._lists.unread) > before else found
 
     async def _certificate(self) -> bytes | None:
         """Of the Secret that the servers mount; the key in there is never decoded."""

@@ -127,14 +127,14 @@ class Reader:
         """Raises NotFoundError where there is no such namespace."""
         where = path("v1", "namespaces", name=namespace)
         found = decode(where, await self._connection.read(where), Object)
-        policies, facts, controller = await asyncio.gather(
+        policies, known, controller = await asyncio.gather(
             self._all(
                 path("networking.k8s.io/v1", "networkpolicies", namespace), views.StoredPolicy
             ),
             facts(self._connection, self._lists, config),
             self._controller(),
         )
-        return Ground(found, tuple(policies), facts, self._taken(), controller)
+        return Ground(found, tuple(policies), known, self._taken(), controller)
 
     async def traffic(self) -> Traffic:
         namespaces, policies, services, slices = await asyncio.gather(
