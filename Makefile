@@ -69,7 +69,7 @@ bench: $(READY) ## Requests per second and latency, beside a Go webhook
 docs: $(READY) ## Write docs/policies.md and the schemas of docs/ anew
 	$(BIN)/netreeve explain -o markdown > docs/policies.md
 	$(BIN)/python -m webhook.config.jsonschema > docs/config.schema.json
-	$(BIN)/python -m webhook.doctor.document > docs/doctor.md
+	$(BIN)/python -m webhook.doctor.document docs/doctor.md
 	$(BIN)/python -m webhook.audit.jsonschema > docs/report.schema.json
 
 .PHONY: manifests
