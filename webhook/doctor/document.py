@@ -25,8 +25,10 @@ _ABOUT: Mapping[About, str] = {
 def updated(document: str) -> str:
     """The document with its lists as they are now."""
     for name, lines in (("rescues", _rescues()), ("checks", "".join(map(_check, checks())))):
-        mark = re.compile(rf"(<!-- {name}: .*?-->\n).*?(<!-- end -->)", re.DOTALL)
-        document = mark.sub(lambda found, lines=lines: f"{found[1]}{lines}\n{found[2]}", document)
+        mark = re.compile(
+            rf"(?<=<!-- {name}: written by `make docs` -->\n).*?(?=<!-- end -->)", re.S
+        )
+        document = mark.sub(f"{lines}\n".replace("\\", r"\\"), document)
     return document
 
 
