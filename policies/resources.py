@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from policies.network_policies.length import of_bearable_length
 from policies.network_policies.views import NetworkPolicy
 from policies.objects import (
     CronJob,
@@ -78,7 +79,14 @@ BUILT_IN: tuple[Resource, ...] = (
     _plain("", "services", Service, most_bytes=512 << 10),
     _plain("", "endpoints", Endpoints),
     _plain("discovery.k8s.io", "endpointslices", EndpointSlice),
-    _plain("networking.k8s.io", "networkpolicies", NetworkPolicy, most_bytes=256 << 10),
+    Resource(
+        "networking.k8s.io",
+        "networkpolicies",
+        "NetworkPolicy",
+        msgspec.json.Decoder(NetworkPolicy).decode,
+        of_bearable_length,
+        most_bytes=256 << 10,
+    ),
     Resource("", "pods", "Pod", msgspec.json.Decoder(Pod).decode, pod_views),
     *(_templated(group, resource) for group, resource in TEMPLATE_PATHS),
 )

@@ -26,6 +26,9 @@ from policies.objects import (
     Templated,
 )
 
+MOST_CONTAINERS = 1000
+"""Of one pod: no node could run it, and every policy would look at each of them."""
+
 
 class PodView:
     """A pod, or the template of one, as the policies on pods see it.
@@ -36,6 +39,8 @@ class PodView:
     metadata: of the pod or its template, not of the object that holds the template.
     is_pod: a Pod itself and not a template.
     containers: init, main and ephemeral ones in this order; sidecars are init containers.
+
+    Raises msgspec.ValidationError for more than MOST_CONTAINERS.
     """
 
     __slots__ = ("containers", "is_pod", "key", "metadata", "path", "spec")
@@ -57,6 +62,10 @@ class PodView:
         self.containers: list[Container] = (
             (spec.initContainers or []) + (spec.containers or []) + (spec.ephemeralContainers or [])
         )
+        if len(self.containers) > MOST_CONTAINERS:
+            raise msgspec.ValidationError(
+                f"at most {MOST_CONTAINERS} containers, got {len(self.containers)} - at `$.{path}`"
+            )
 
     # Policies ask for a container's text only when something is found: most pods are clean.
 

@@ -84,12 +84,21 @@ def _span(port: NetworkPolicyPort) -> Span:
 
 def _everybody(rules: Iterable[Allow]) -> frozenset[int]:
     """The IP families of which the peers of these rules are everybody."""
-    blocks: list[IPBlock] = []
+    blocks: list[_Block] = []
     for rule in rules:
         if not rule.peers:
             return frozenset(FAMILIES)
-        blocks += (peer.ipBlock for peer in rule.peers if peer.ipBlock)
+        blocks += (_parsed(peer.ipBlock) for peer in rule.peers if peer.ipBlock)
     return frozenset(family for family in FAMILIES if _leaves_nobody_out(blocks, family))
+
+
+class _Block(NamedTuple):
+    network: Network | None
+    exceptions: list[Network | None]
+
+
+def _parsed(block: IPBlock) -> _Block:
+    return _Block(parse_network(block.cidr or ""), [*map(parse_network, block.except_ or ())])
 
 
 _LAST_ADDRESS = {4: 2**32 - 1, 6: 2**128 - 1}
@@ -113,11 +122,11 @@ _NOWHERE = {4: _NOWHERE_IPV4, 6: _NOWHERE_IPV6}
 _A_FEW = {4: 2**8, 6: 2**64}
 
 
-def _leaves_nobody_out(blocks: Iterable[IPBlock], family: int) -> bool:
+def _leaves_nobody_out(blocks: Iterable[_Block], family: int) -> bool:
     spans = list(_nowhere(family))
-    for block in blocks:
-        for first, last in _edges([parse_network(block.cidr or "")], family):
-            spans += gaps(_edges(map(parse_network, block.except_ or ()), family), first, last)
+    for network, exceptions in blocks:
+        for first, last in _edges([network], family):
+            spans += gaps(_edges(exceptions, family), first, last)
     left_out = gaps(spans, 0, _LAST_ADDRESS[family])
     return sum(last - first + 1 for first, last in left_out) < _A_FEW[family]
 

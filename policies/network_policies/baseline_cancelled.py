@@ -26,11 +26,12 @@ def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Itera
     if is_managed(policy) or (labels is not None and BASELINE not in labels):
         return
     pods, others = selector(policy), _others(policy, request)
+    picked = content(pods)
     for direction in Direction:
         own = allows(policy, direction)
         if own and _is_at_stake(others, pods, direction):
             for cause in _causes(own, for_selector(others, pods).side(direction).allows):
-                yield _violation(cause, direction, pods)
+                yield _violation(cause, direction, picked)
 
 
 def _others(policy: NetworkPolicy, request: Request) -> tuple[NetworkPolicy, ...]:
@@ -68,10 +69,10 @@ def _causes(own: tuple[Allow, ...], others: tuple[Allow, ...]) -> Iterator[_Caus
             known |= found
             yield _Cause(rule.field, found)
     field = f"spec.{own[0].direction.rules}"
-    if found := openings(own) - known:
+    if len(own) > 1 and (found := openings(own) - known):
         known |= found
         yield _Cause(field, found, " (its rules together)")
-    if found := openings((*own, *others)) - openings(others) - known:
+    if others and (found := openings((*own, *others)) - openings(others) - known):
         yield _Cause(field, found, f" (together with {_names(others)})")
 
 
@@ -81,7 +82,7 @@ def _names(others: tuple[Allow, ...]) -> str:
     return ", ".join(sorted({one.policy for one in broad}))
 
 
-def _violation(cause: _Cause, direction: Direction, pods: LabelSelector) -> Violation:
+def _violation(cause: _Cause, direction: Direction, picked: str) -> Violation:
     return Violation(
         cause.field,
         f"must not allow {describe(cause.openings)}{cause.how}: it undoes the default-deny",
@@ -89,7 +90,7 @@ def _violation(cause: _Cause, direction: Direction, pods: LabelSelector) -> Viol
         "or have the namespace's baseline changed",
         # The old policy must have opened as much, to as many pods.
         keys=tuple(
-            f"{direction.value} {one.protocol} IPv{one.family} {content(pods)}"
+            f"{direction.value} {one.protocol} IPv{one.family} {picked}"
             for one in sorted(cause.openings)
         ),
     )

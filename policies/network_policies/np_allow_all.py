@@ -25,13 +25,15 @@ _NAMED = re.compile(r"(?:.*-)?allow-all(?:-(ingress|egress))?")
 def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Iterator[Violation]:
     if is_managed(policy):
         return
+    pods = content(selector(policy))
+    intended = {one for one in Direction if _is_intended(policy.metadata, one)}
     for rule in rules(policy):
-        if rule.everything and not _is_intended(policy.metadata, rule.direction):
+        if rule.everything and rule.direction not in intended:
             yield Violation(
                 rule.field,
                 "must not be empty: it allows every peer on every port",
                 f"name peers and ports, or call the policy allow-all-{rule.direction.rules}",
-                keys=(f"{rule.direction.value} {content(selector(policy))}",),
+                keys=(f"{rule.direction.value} {pods}",),
             )
 
 

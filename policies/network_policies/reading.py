@@ -5,6 +5,7 @@ Owns no verdict.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ import msgspec
 from policies.model import Rule
 from policies.network_policies.effective import Allow, Direction, allows
 from policies.network_policies.views import NetworkPolicy, NetworkPolicyPeer
+
+_LONGEST_CONTENT = 256
 
 NETWORK_POLICIES = (Rule("networking.k8s.io", "networkpolicies"),)
 
@@ -44,8 +47,12 @@ def peers(policy: NetworkPolicy) -> Iterator[PeerAt]:
 
 
 def content(view: Any) -> str:
-    """A view as one line of JSON, the same for the same content in whatever order."""
-    return _json(_in_order(msgspec.to_builtins(view)))
+    """A view as one line of JSON, the same for the same content in whatever order.
+
+    A long one is told by its hash: a thousand violations may have it in their keys.
+    """
+    text = _json(_in_order(msgspec.to_builtins(view)))
+    return text if len(text) <= _LONGEST_CONTENT else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _in_order(value: Any) -> Any:

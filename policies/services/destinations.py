@@ -77,12 +77,12 @@ def pod_address(name: str, domain: str) -> str | None:
     or colons, with what it is; None if the normal name is none.
 
     No pod need have it: CoreDNS answers unseen by default (plugin kubernetes, ``pods insecure``),
-    also below another label.
+    also below another label. It takes no other label for the address (parse.go, ``r.service``).
     """
     labels = _within(name, domain).split(".")
     if labels[-1] != "pod":
         return None
-    for label in labels[:-2]:
+    for label in labels[-3:-2]:
         address = parse_strict(label.replace("-", ".")) or parse_strict(label.replace("-", ":"))
         if address:
             kind = special(address)

@@ -17,6 +17,7 @@ from policies.services.balancers import (
     RANGE_ANNOTATIONS,
     is_load_balanced,
 )
+from policies.services.lengths import first, first_parts, too_long
 
 LOCAL = "Local"
 NODE_PORT = "NodePort"
@@ -52,7 +53,10 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 def openings(service: Service) -> tuple[Opening, ...]:
-    """All openings, in the order of the fields; a plain ClusterIP Service has none."""
+    """All openings, in the order of the fields; a plain ClusterIP Service has none.
+
+    Of a list that is too long (lengths.py) they are one more than the most, and no further ones.
+    """
     found: list[Opening] = []
     spec = service.spec
     if spec is not None:
@@ -78,7 +82,7 @@ def _went_through_api_server(spec: ServiceSpec) -> bool:
 def _node_ports(spec: ServiceSpec) -> Iterator[Opening]:
     of_balancer = spec.type == LOAD_BALANCER and spec.allocateLoadBalancerNodePorts is not False
     automatic = of_balancer or spec.type == NODE_PORT
-    for index, port in enumerate(spec.ports or ()):
+    for index, port in enumerate(first(spec.ports or ())):
         if automatic or port.nodePort:
             number = port.nodePort or None
             allocated = of_balancer and (number is None or _went_through_api_server(spec))
@@ -99,15 +103,17 @@ def _health_check(spec: ServiceSpec) -> Iterator[Opening]:
 
 def external_ips(spec: ServiceSpec, annotations: dict[str, str]) -> Iterator[Opening]:
     """Addresses that nodes take in traffic for: of the field, and of annotations of some clouds."""
-    for index, address in enumerate(spec.externalIPs or ()):
+    for index, address in enumerate(first(spec.externalIPs or ())):
         yield Opening(Kind.EXTERNAL_IP, f"spec.externalIPs[{index}]", value=address)
     for key in ADDRESSES if spec.type == LOAD_BALANCER else ():
-        for address in filter(None, map(str.strip, annotations.get(key, "").split(","))):
-            yield Opening(Kind.EXTERNAL_IP, f"metadata.annotations[{key}]", value=address)
+        parts = first_parts(annotations.get(key, ""))
+        for address in map(str.strip, parts):
+            if address or too_long(key, len(parts)):  # else empty ones could hide what follows
+                yield Opening(Kind.EXTERNAL_IP, f"metadata.annotations[{key}]", value=address)
 
 
 def _load_balancer(spec: ServiceSpec, annotations: dict[str, str]) -> Iterator[Opening]:
-    for index, port in enumerate(spec.ports or ()):
+    for index, port in enumerate(first(spec.ports or ())):
         yield Opening(Kind.LOAD_BALANCER, f"spec.ports[{index}].port", port=port)
     if not spec.ports:
         yield Opening(Kind.LOAD_BALANCER, "spec.ports")
@@ -118,18 +124,18 @@ def _load_balancer(spec: ServiceSpec, annotations: dict[str, str]) -> Iterator[O
 
 def _source_ranges(spec: ServiceSpec, annotations: dict[str, str]) -> Iterator[Opening]:
     """The field, or where it is empty what annotations of some providers say instead."""
-    ranges = spec.loadBalancerSourceRanges or ()
+    ranges = first(spec.loadBalancerSourceRanges or ())
     for index, cidr in enumerate(ranges):
         field = f"spec.loadBalancerSourceRanges[{index}]"
         yield Opening(Kind.SOURCE_RANGE, field, value=cidr)
     for key in () if ranges else RANGE_ANNOTATIONS:
-        for cidr in annotations[key].split(",") if key in annotations else ():
+        for cidr in first_parts(annotations[key]) if key in annotations else ():
             yield Opening(Kind.SOURCE_RANGE, f"metadata.annotations[{key}]", value=cidr)
 
 
 def _addresses(status: ServiceStatus) -> Iterator[Opening]:
     balancer = status.loadBalancer
-    for index, ingress in enumerate((balancer and balancer.ingress) or ()):
+    for index, ingress in enumerate(first((balancer and balancer.ingress) or ())):
         for name, value in (("ip", ingress.ip), ("hostname", ingress.hostname)):
             if value:
                 field = f"status.loadBalancer.ingress[{index}].{name}"

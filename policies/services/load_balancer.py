@@ -53,6 +53,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     )
     if fault is None:
         return
+    opens = sorted(fault.opens)
     may_be_public = spec.loadBalancerClass in params.allowedClasses
     for opening in found:
         if opening.kind is Kind.LOAD_BALANCER and not (
@@ -62,7 +63,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
                 fault.field,
                 f"{fault.must} ({describe(opening.port)} would be reachable from outside)",
                 fault.fix,
-                keys=(*_keys(opening.port), *sorted(fault.opens)),
+                keys=(*_keys(opening.port), *opens),
             )
 
 

@@ -91,3 +91,10 @@ def test_types_are_compared_with_values() -> None:
     assert list(diff(PodSpec(hostNetwork=None), PodSpec(hostNetwork=False))) == [
         {"op": "add", "path": "/hostNetwork", "value": False}
     ]
+
+
+def test_elements_that_nobody_touched_are_not_looked_at() -> None:
+    """Not even whether they equal themselves: there may be hundreds of thousands."""
+    unequal = float("nan")
+    (operation,) = diff([unequal], [unequal, "new"], "/list")
+    assert operation == {"op": "add", "path": "/list/-", "value": "new"}

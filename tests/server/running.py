@@ -107,14 +107,14 @@ def running(
         certificates = CertificateHolder(directory, telemetry, now)
         certificates.load()
         under_way: set[asyncio.Task[None]] = set()
+        guard = Guard(limits, telemetry)
         webhook = Webhook(
             make_gate(rules, cluster, telemetry),
             telemetry,
             access=access,
             limits=limits,
-            under_way=under_way,
+            answering=guard.answering,
         )
-        guard = Guard(limits, telemetry)
         listener = Listener(webhook, guard, tls=certificates.listening(), under_way=under_way)
         plain = Listener(health(readiness, metrics.render), guard)
         loop = uvloop.new_event_loop()

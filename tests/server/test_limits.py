@@ -262,22 +262,24 @@ class _Unhurried:
         return {}
 
 
+_ASKS = review(
+    {"metadata": {"name": "shop"}},
+    oldObject={"metadata": {"name": "shop", "labels": {BASELINE: "default"}}},
+    operation="UPDATE",
+    resource={"group": "", "version": "v1", "resource": "namespaces"},
+    kind={"group": "", "version": "v1", "kind": "Namespace"},
+    namespace="shop",
+)
+
+
 def test_a_connection_is_not_displaced_while_its_request_is_answered(directory: Path) -> None:
-    body = review(
-        {"metadata": {"name": "shop"}},
-        oldObject={"metadata": {"name": "shop", "labels": {BASELINE: "default"}}},
-        operation="UPDATE",
-        resource={"group": "", "version": "v1", "resource": "namespaces"},
-        kind={"group": "", "version": "v1", "kind": "Namespace"},
-        namespace="shop",
-    )
     access = _Unhurried()
     with (
         running(directory, limits=Limits(connections=1), access=access) as server,
         contextlib.ExitStack() as stack,
     ):
         kept = stack.enter_context(connected(server.reviews, server.ca))
-        kept.sendall(head(len(body)) + body)
+        kept.sendall(head(len(_ASKS)) + _ASKS)
         assert access.asked.wait(TIMEOUT)
         refused = stack.enter_context(connected(server.reviews, server.ca))
         assert is_closed(refused)
@@ -286,22 +288,36 @@ def test_a_connection_is_not_displaced_while_its_request_is_answered(directory: 
 
 
 def test_overload_is_told_so_that_the_api_server_asks_again(directory: Path) -> None:
-    with running(directory, limits=Limits(in_flight=3, linger=0.05)) as server:
+    access = _Unhurried()
+    with running(directory, limits=Limits(in_flight=3), access=access) as server:
         with contextlib.ExitStack() as stack:
             for _ in range(3):
                 waiting = stack.enter_context(connected(server.reviews, server.ca))
-                waiting.sendall(head(10))
-            wait_for(
-                lambda: len(server.listener.server_state.tasks) == 3, TIMEOUT, "three requests"
-            )
+                waiting.sendall(head(len(_ASKS)) + _ASKS)
+            wait_for(lambda: len(server.listener.guard.answering) == 3, TIMEOUT, "three requests")
             client = Client(server.reviews, server.ca)
             answer = client.ask("/validate", BODY)
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
             assert answer.headers["connection"] == "close"
-        wait_for(lambda: not server.listener.server_state.tasks, TIMEOUT, "them to go")
+            server.loop.call_soon_threadsafe(access.answer.set)
+            wait_for(lambda: not server.listener.guard.answering, TIMEOUT, "them to be answered")
         assert client.ask("/validate", BODY).status == 200
         client.close()
         assert b"netreeve_admission_shed_total 1.0" in server.metrics.render()[0]
+
+
+def test_who_does_not_finish_a_request_keeps_nobody_from_an_answer(directory: Path) -> None:
+    with (
+        running(directory, limits=Limits(in_flight=3, linger=0.05)) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(10):
+            unfinished = stack.enter_context(connected(server.reviews, server.ca))
+            unfinished.sendall(head(10))
+        wait_for(lambda: len(server.listener.server_state.tasks) == 10, TIMEOUT, "ten requests")
+        client = Client(server.reviews, server.ca)
+        assert client.ask("/validate", BODY).status == 200
+        client.close()
 
 
 def test_unfinished_bodies_take_a_bounded_memory_together(directory: Path) -> None:

@@ -125,10 +125,10 @@ class Gate:
     def _changed(self, lane: Lane, request: Request, review: Review) -> Verdict:
         try:
             after = lane.read(review.object)
+            before, subjects = shell(after), lane.resource.subjects(after)
         except UNREADABLE as error:
             return Verdict((Finding(MALFORMED, Action.DENY, _malformed(error)),))
         request = self._comparing(lane, self._placed(request), review.old)
-        before, subjects = shell(after), lane.resource.subjects(after)
         for step in lane.mutating:
             for setting in self._settings(step, request, before)[:1]:
                 try:

@@ -61,7 +61,8 @@ def _extend(before: list[Any], after: list[Any], path: str) -> Iterator[Operatio
     if len(after) < len(before):
         raise ValueError(f"{path}: a list can only be appended to")
     for index, (old, new) in enumerate(zip(before, after, strict=False)):
-        yield from diff(old, new, f"{path}/{index}")
+        if old is not new:
+            yield from diff(old, new, f"{path}/{index}")
     for value in after[len(before) :]:
         yield {"op": "add", "path": f"{path}/-", "value": msgspec.to_builtins(value)}
 

@@ -79,7 +79,7 @@ class Webhook:
     """Answers POST /validate and POST /mutate.
 
     access: None leaves every question of the gate unanswered.
-    under_way: the requests that are not answered yet, the current one included.
+    answering: the requests that have come whole and are not answered yet, the current one included.
     draining: true closes every connection after its next answer.
     """
 
@@ -90,14 +90,14 @@ class Webhook:
         *,
         access: Access | None = None,
         limits: Limits | None = None,
-        under_way: Sized = (),
+        answering: Sized = (),
     ) -> None:
         self.draining = False
         self._gate = gate
         self._recorder = recorder
         self._access = access
         self._limits = limits or Limits()
-        self._under_way = under_way
+        self._answering = answering
         self._buffered = 0
 
     def set_gate(self, gate: Gate) -> None:
@@ -110,6 +110,9 @@ class Webhook:
         try:
             headers = self._checked(scope)
             body = await self._body(incoming)
+            # Not before: whoever is slow to send keeps nobody else from being answered.
+            if len(self._answering) > self._limits.in_flight:
+                raise _overloaded()
             answer = await self._answer(scope["path"], body, headers, started)
         except RefusedError as refused:
             await self._refuse(refused, incoming, send)
@@ -133,8 +136,6 @@ class Webhook:
             raise RefusedError(415, "content-type", "Content-Type must be application/json")
         if b"content-encoding" in headers:
             raise RefusedError(415, "content-type", "Content-Encoding must not be set")
-        if len(self._under_way) > self._limits.in_flight:
-            raise _overloaded()
         if int(headers.get(b"content-length", b"0")) > self._limits.body_bytes:
             raise self._too_large()
         return headers

@@ -119,13 +119,13 @@ async def _serve(
     telemetry, readiness = parts.telemetry, Readiness()
     async with _cluster(options) as (cluster, access):
         under_way: set[asyncio.Task[None]] = set()
+        guard = Guard(Limits(), telemetry)
         webhook = Webhook(
             make_gate(parts.rules, cluster, telemetry),
             telemetry,
             access=access,
-            under_way=under_way,
+            answering=guard.answering,
         )
-        guard = Guard(Limits(), telemetry)
         server = Server(
             webhook,
             Listener(webhook, guard, tls=parts.certificates.listening(), under_way=under_way),

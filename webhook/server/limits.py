@@ -19,8 +19,8 @@ class Limits:
     handshake: for a TLS handshake; shutdown: for its end.
     idle: of a connection between requests; longer than the 90 s after which the API server's
         client closes, because a POST on a connection that we just closed is not repeated.
-    connections: open at the same time. in_flight: requests not yet answered; at a tenth of a
-        millisecond each, the last of them waits a tenth of a second.
+    connections: open at the same time. in_flight: requests that have come whole and are not
+        answered; at a tenth of a millisecond each, the last of them waits a tenth of a second.
     """
 
     head_bytes: int = 64 * 1024

@@ -34,7 +34,8 @@ class Guard:
 
     waiting: by rank, and in each of them longest first, the connections that wait for their peer.
         A new one displaces the first of them, so that no peer can keep others out by holding
-        connections open. While a request is being answered its connection is not among them.
+        connections open.
+    answering: the others, whose request has come whole and is not answered yet.
 
     There is no share for each address: behind a proxy such as konnectivity, all API servers of a
     cluster have the same one.
@@ -44,16 +45,24 @@ class Guard:
         self.limits = limits
         self.recorder = recorder
         self.waiting: tuple[dict[GuardedProtocol, None], ...] = tuple({} for _ in Rank)
+        self.answering: set[GuardedProtocol] = set()
         self.displaced = 0
 
     def put(self, connection: GuardedProtocol, rank: Rank | None) -> None:
-        """Count a connection among those of a rank, as the latest; None: among none."""
+        """Count a connection among those of a rank, as the latest; None: it is being answered."""
         if rank is not None and connection in self.waiting[rank]:
             return
+        self.remove(connection)
+        if rank is None:
+            self.answering.add(connection)
+        else:
+            self.waiting[rank][connection] = None
+
+    def remove(self, connection: GuardedProtocol) -> None:
+        """It is closed, or as good as that."""
         for one in self.waiting:
             one.pop(connection, None)
-        if rank is not None:
-            self.waiting[rank][connection] = None
+        self.answering.discard(connection)
 
     def make_room(self) -> bool:
         """Drop the connection that matters least; False when all are being answered."""
@@ -61,7 +70,7 @@ class Guard:
         least = next(chain.from_iterable(self.waiting), None)
         if least is None:
             return False
-        self.put(least, None)
+        self.remove(least)
         least.transport.abort()
         return True
 
@@ -97,7 +106,7 @@ class GuardedProtocol(HttpToolsProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._guard.put(self, None)
+        self._guard.remove(self)
         self._set_deadline(None)
         self._set_unread(None)
         super().connection_lost(exc)

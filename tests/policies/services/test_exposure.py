@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from policies.objects import Service
+from policies.services.balancers import ADDRESSES
 from policies.services.exposure import Kind, Opening, openings
+from policies.services.lengths import MOST_ENTRIES
 
 
 def service(status: Any = None, annotations: Any = None, **spec: Any) -> Service:
@@ -110,3 +112,10 @@ def test_an_annotation_alone_can_ask_for_a_load_balancer() -> None:
     assert opening.kind is Kind.LOAD_BALANCER
     annotations = {"service.beta.kubernetes.io/aws-load-balancer-type": "nlb"}
     assert openings(service(ports=[{"port": 80}], annotations=annotations)) == ()
+
+
+def test_empty_entries_of_an_annotation_hide_no_address_behind_them() -> None:
+    key = ADDRESSES[0]
+    hiding = service(annotations={key: "," * 5000 + "192.0.2.1"}, type="LoadBalancer")
+    found = [one for one in openings(hiding) if one.kind is Kind.EXTERNAL_IP]
+    assert len(found) > MOST_ENTRIES
