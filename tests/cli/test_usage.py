@@ -46,7 +46,7 @@ def test_the_help_of_make_fits_a_terminal() -> None:
     [
         ("chek", "argument COMMAND: 'chek' is not known; did you mean check?"),
         ("Check -", "argument COMMAND: 'Check' is not known; did you mean check?"),
-        ("frobnicate", "'frobnicate' is not known; known are baseline, check, "),
+        ("frobnicate", "'frobnicate' is not known; known are "),
         ("baseline adpt", "argument ACTION: 'adpt' is not known; did you mean adopt?"),
         ("check --profle strict x", "--profle is no known argument; did you mean --profile?"),
         ("check --profle=strict x", "--profle=strict is no known argument; did you mean --profile"),

@@ -88,9 +88,13 @@ class Control:
 
     def metrics(self) -> dict[str, float]:
         """By name with labels, as Prometheus reads them; empty while it does not answer."""
-        text = self._get("/metrics") or ""
+        text = self.scrape()
         lines = (line.rpartition(" ") for line in text.splitlines() if line[:1] not in "# ")
         return {name: float(value) for name, _, value in lines}
+
+    def scrape(self) -> str:
+        """The text of /metrics; empty while it does not answer."""
+        return self._get("/metrics") or ""
 
     def _ready(self) -> bool:
         self._process.check()

@@ -7,6 +7,7 @@ import pytest
 from tests.controller.control import Control
 from tests.controller.protected import Protected, fresh
 from tests.controlplane.wait import wait_for
+from tests.telemetry.documented import documented, scraped
 from webhook.cli import main
 
 HEALTH = ("--health-listen", "127.0.0.1:0")
@@ -62,5 +63,7 @@ def test_an_orderly_end_hands_over(protected: Protected, controller: Control) ->
     assert metrics['netreeve_namespaces{state="covered"}'] >= 1
     assert metrics['netreeve_controller_writes_total{kind="policy",result="success"}'] >= 3
     assert metrics["netreeve_namespace_coverage_duration_seconds_count"] == 1
+    listed = documented()
+    assert all(listed.get(name) == found for name, found in scraped(other.scrape()).items())
     other.stop()
     protected.forget([name])

@@ -22,6 +22,7 @@ from tests.controlplane.wait import wait_for
 from tests.server.clients import HOST_NETWORK_POD, TIMEOUT, UID, Client, review
 from tests.server.running import now
 from tests.telemetry.collector import collecting
+from tests.telemetry.documented import documented, scraped
 from webhook.cli import main
 from webhook.server.listen import bind, bound, parse
 
@@ -98,6 +99,26 @@ def test_standalone_needs_nothing(tmp_path: Path) -> None:
     assert denied[0]["policies"] == ["host-network"]
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in certs.iterdir()}
     assert modes == {"ca.crt": 0o644, "tls.crt": 0o644, "tls.key": 0o600}
+
+
+@pytest.mark.slow
+def test_what_a_scrape_has_is_documented(tmp_path: Path) -> None:
+    certs, config = tmp_path / "certs", tmp_path / "config.yaml"
+    config.write_text(CONFIG.format("standard"))
+    arguments = ("--standalone", "--cert-dir", str(certs), "--config", str(config))
+    with serving(tmp_path, *arguments) as served:
+        client = served.client(certs / "ca.crt")
+        client.ask("/validate", review(HOST_NETWORK_POD))
+        client.ask("/mutate", review())
+        client.ask("/nowhere", review())
+        client.close()
+        probe = served.probe()
+        found, listed = scraped(probe.ask("/metrics").body.decode()), documented()
+        probe.close()
+    assert {name: listed.get(name) for name in found} == found
+    assert {"netreeve_ready", "netreeve_config_failing", "netreeve_admission_errors_total"} < {
+        *found
+    }
 
 
 def test_the_printed_review_is_denied(tmp_path: Path) -> None:

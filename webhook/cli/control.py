@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webhook.cli.options import add_lease, add_service, seconds
-from webhook.server.listen import Address, AddressError, parse
+from webhook.cli.options import add_health, add_lease, add_service, reachable, seconds
 
 if TYPE_CHECKING:
     from webhook.controller.certificates.loop import Settings
+    from webhook.server.listen import Address
 
 IN_CLUSTER = "in-cluster"
 SOURCES = ("managed", "files", "cert-manager")
@@ -59,13 +59,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=IN_CLUSTER,
         help="how to reach the cluster (default: %(default)s, by the service account of the pod)",
     )
-    command.add_argument(
-        "--health-listen",
-        metavar="HOST:PORT",
-        type=_address,
-        default=":8080",
-        help="where /livez, /readyz and /metrics are answered (default: :8080)",
-    )
+    add_health(command)
     add_lease(command)
     _add_certificates(command)
 
@@ -122,9 +116,7 @@ def run(args: argparse.Namespace) -> int:
     )
 
     def announce(health: Address) -> None:
-        host = "localhost" if health.host in ("::", "0.0.0.0") else health.host  # noqa: S104
-        at = health._replace(host=host)
-        print(f"Health and metrics at http://{at}/readyz and /metrics", flush=True)
+        print(f"Health and metrics at http://{reachable(health)}/readyz and /metrics", flush=True)
 
     try:
         control(options, os.environ, announce)
@@ -147,10 +139,3 @@ def _certificates(args: argparse.Namespace) -> Settings | None:
         bundle=args.ca_bundle,
         overlap=args.cert_overlap,
     )
-
-
-def _address(text: str) -> Address:
-    try:
-        return parse(text)
-    except AddressError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -11,6 +11,7 @@ import msgspec
 
 from webhook.config import ConfigError, GateConfig, load
 from webhook.config.schema import PROFILES
+from webhook.server.listen import Address, AddressError, parse
 
 
 def add_config(command: argparse.ArgumentParser) -> None:
@@ -68,6 +69,30 @@ def kubeconfig(args: argparse.Namespace) -> str | None:
     if not named and not default.is_file() and "KUBERNETES_SERVICE_HOST" in os.environ:
         return None
     return named[0] if named else str(default)
+
+
+def add_health(command: argparse.ArgumentParser) -> None:
+    """``--health-listen``."""
+    command.add_argument(
+        "--health-listen",
+        metavar="HOST:PORT",
+        type=address,
+        default=":8080",
+        help="where /livez, /readyz and /metrics are answered (default: :8080)",
+    )
+
+
+def address(text: str) -> Address:
+    """HOST:PORT, for argparse."""
+    try:
+        return parse(text)
+    except AddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def reachable(of: Address) -> Address:
+    """What a client on this machine can ask for."""
+    return of._replace(host="localhost") if of.host in ("::", "0.0.0.0") else of  # noqa: S104
 
 
 def add_lease(command: argparse.ArgumentParser) -> None:

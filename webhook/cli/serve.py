@@ -12,11 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webhook.cli.options import add_lease, add_service, seconds
-from webhook.server.listen import Address, AddressError, parse
+from webhook.cli.options import (
+    add_health,
+    add_lease,
+    add_service,
+    address,
+    reachable,
+    seconds,
+)
 
 if TYPE_CHECKING:
     from webhook.server.assemble import Options
+    from webhook.server.listen import Address
 
 CERT_DIR = Path("/etc/netreeve/tls")
 DRAIN_SECONDS = 15.0
@@ -54,18 +61,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        type=_address,
+        type=address,
         default=":8443",
         help="where reviews are answered (default: :8443, on IPv4 and IPv6). Control planes of "
         "private GKE clusters reach nodes on 443 and 10250 only: use :10250 there",
     )
-    command.add_argument(
-        "--health-listen",
-        metavar="HOST:PORT",
-        type=_address,
-        default=":8080",
-        help="where /livez, /readyz and /metrics are answered (default: :8080)",
-    )
+    add_health(command)
     command.add_argument(
         "--cert-dir",
         metavar="DIR",
@@ -144,10 +145,10 @@ def _options(args: argparse.Namespace) -> Iterator[Options]:
 
 
 def _announcement(options: Options, reviews: Address, health: Address) -> str:
-    url = f"https://{_reachable(reviews)}"
+    url = f"https://{reachable(reviews)}"
     text = f"""\
         Reviews are answered at {url}/validate and {url}/mutate
-        Health and metrics at http://{_reachable(health)}/readyz and /metrics"""
+        Health and metrics at http://{reachable(health)}/readyz and /metrics"""
     if options.standalone:
         text += f"""
         The throw-away CA is {options.cert_dir}/ca.crt. A review to try, which is denied:
@@ -163,15 +164,3 @@ _SAMPLE = (
     '"operation":"CREATE","resource":{"group":"","version":"v1","resource":"pods"},'
     '"namespace":"default","object":{"spec":{"hostNetwork":true}}}}'
 )
-
-
-def _reachable(address: Address) -> Address:
-    """What a client on this machine can ask for."""
-    return address._replace(host="localhost") if address.host in ("::", "0.0.0.0") else address  # noqa: S104
-
-
-def _address(text: str) -> Address:
-    try:
-        return parse(text)
-    except AddressError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

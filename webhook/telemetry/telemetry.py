@@ -122,15 +122,36 @@ class Telemetry:
         )
 
     def _export_counters(self, metrics: Metrics) -> None:
-        for name, description, labels, counts in (
-            ("admission.findings", "Violations and their action", "policy action", self._findings),
-            ("admission.patches", "Answers that changed an object", "webhook", self._patches),
-            ("admission.errors", "No reviews, and failures of ours", "error", self._errors),
-            ("admission.shed", "Requests sent away under overload", "", self._shed),
-            ("config.reloads", "Times the configuration was read", "result", self._configs),
-            ("certificate.reloads", "Certificates read", "result", self._certificates),
-        ):
-            metrics.counter(f"netreeve.{name}", description, tuple(labels.split()), counts)
+        metrics.counter(
+            "netreeve.admission.findings",
+            "Violations and their action",
+            ("policy", "action"),
+            self._findings,
+        )
+        metrics.counter(
+            "netreeve.admission.patches",
+            "Answers that changed an object",
+            ("webhook",),
+            self._patches,
+        )
+        metrics.counter(
+            "netreeve.admission.errors",
+            "No reviews, and failures of ours",
+            ("error",),
+            self._errors,
+        )
+        metrics.counter(
+            "netreeve.admission.shed", "Requests sent away under overload", (), self._shed
+        )
+        metrics.counter(
+            "netreeve.config.reloads",
+            "Times the configuration was read",
+            ("result",),
+            self._configs,
+        )
+        metrics.counter(
+            "netreeve.certificate.reloads", "Certificates read", ("result",), self._certificates
+        )
 
     def _export_gauges(self, metrics: Metrics) -> None:
         metrics.gauge(

@@ -179,18 +179,36 @@ class _Process:
             "Namespaces that had to be tried again",
             lambda: controller.queue.retries,
         )
-        for name, description, read in (
-            ("queue.depth", "Namespaces waiting to be looked at", lambda: len(controller.queue)),
-            (
-                "leftovers",
-                "NetworkPolicies of ours that no baseline asks for",
-                controller.states.left,
-            ),
-            ("leading", "1 while this process leads", lambda: election.is_leader),
-            ("synced", "1 when the cluster is known", lambda: controller.synced),
-            ("failing_watches", "Watches that are broken now", lambda: controller.cache.failing),
-        ):
-            metrics.gauge(f"netreeve.controller.{name}", "", description, read)
+        metrics.gauge(
+            "netreeve.controller.queue.depth",
+            "",
+            "Namespaces waiting to be looked at",
+            lambda: len(controller.queue),
+        )
+        metrics.gauge(
+            "netreeve.controller.leftovers",
+            "",
+            "NetworkPolicies of ours that no baseline asks for",
+            controller.states.left,
+        )
+        metrics.gauge(
+            "netreeve.controller.leading",
+            "",
+            "1 while this process leads",
+            lambda: election.is_leader,
+        )
+        metrics.gauge(
+            "netreeve.controller.synced",
+            "",
+            "1 when the cluster is known",
+            lambda: controller.synced,
+        )
+        metrics.gauge(
+            "netreeve.controller.failing_watches",
+            "",
+            "Watches that are broken now",
+            lambda: controller.cache.failing,
+        )
 
     async def _watch_config(self, controller: Controller) -> NoReturn:
         """Take a changed configuration up; one that cannot be used is told once."""
