@@ -14,20 +14,22 @@ from webhook.cli import options, outputs
 from webhook.config import ConfigError, GateConfig, ruleset
 
 _DESCRIPTION = """\
-Reads a running cluster with your own kubeconfig, judges every object as if it were created now,
-and changes nothing. Pods are counted with the Deployment (or whatever else) they come from, and
-shown by themselves only for what their template has not.
+Reads a running cluster with your own kubeconfig, judges every object as if it
+were created now, and changes nothing. Pods are counted with the Deployment (or
+whatever else) they come from, and shown by themselves only for what their
+template has not.
 
-Needs list on what the policies judge and on namespaces and nodes; what you may not read is named,
-and the rest is judged. The ClusterRole view lacks nodes, without which addresses of nodes and the
-provider of load balancers are not known.
+Needs list on what the policies judge and on namespaces and nodes; what you may
+not read is named, and the rest is judged. The ClusterRole view lacks nodes,
+without which addresses of nodes and the provider of load balancers are not
+known.
 
 With --events it reads no cluster but a log of kube-apiserver's audit, and says
 what the gate would have done with every write in it, by whom and where."""
 
 _EPILOG = """\
-Give --config the configuration that the cluster runs with, or --profile to try another one:
-"what would be denied if we enforced strict?"
+Give --config the configuration that the cluster runs with, or --profile to try
+another one: "what would be denied if we enforced strict?"
 
 Exit codes:
   0  nothing would be denied; there may be warnings (see --fail-on, --baseline)

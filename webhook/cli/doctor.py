@@ -9,10 +9,11 @@ import sys
 from webhook.cli import options
 
 _DESCRIPTION = """\
-Looks at the live cluster with your own kubeconfig and says what is wrong, why it
-matters and what to do: requests that a cluster needs to come back and that would
-wait for a webhook, certificates, endpoints, rules, rights, DNS, clocks and more.
-Works before Netreeve is installed, too: then it says whether it could be.
+Looks at the live cluster with your own kubeconfig and says what is wrong, why
+it matters and what to do: requests that a cluster needs to come back and that
+would wait for a webhook, certificates, endpoints, rules, rights, DNS, clocks
+and more. Works before Netreeve is installed, too: then it says whether it
+could be.
 
 Changes nothing. One Service that must be denied is sent as a dry run."""
 
