@@ -53,10 +53,10 @@ class Protected:
         self.config = folder / "control.yaml"
         self.config.write_text(json.dumps(CONFIG))
 
-    def controller(self) -> Control:
+    def controller(self, kubeconfig: Path | None = None) -> Control:
         """A controller that is not started, as the user that its rights are given to."""
-        kubeconfig = self.plane.kubeconfig_for(USER)
-        return Control(self._folder, kubeconfig, self._stack, config=self.config)
+        known = kubeconfig or self.plane.kubeconfig_for(USER)
+        return Control(self._folder, known, self._stack, config=self.config)
 
     def policies(self, namespace: str) -> dict[str, Json]:
         """All NetworkPolicies of a namespace, by name."""

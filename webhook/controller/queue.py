@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 
@@ -35,6 +36,7 @@ class WorkQueue:
         self._again: set[str] = set()
         self._later: dict[str, asyncio.TimerHandle] = {}
         self._failures: dict[str, int] = {}
+        self._closed_until = -math.inf
 
     def __len__(self) -> int:
         """Keys that wait for a worker, without those that wait for their time."""
@@ -79,6 +81,7 @@ class WorkQueue:
             self._waiting.discard(key)
             self._busy.add(key)
             try:
+                await self._opening()
                 await work(key)
                 self._failures.pop(key, None)
             except Exception as error:  # a worker that dies would leave its keys alone
@@ -91,13 +94,22 @@ class WorkQueue:
             # Work that found nothing to do has not let go of the event loop.
             await asyncio.sleep(0)
 
+    async def _opening(self) -> None:
+        """Wait as long as the API server has asked us all to."""
+        loop = asyncio.get_running_loop()
+        while (left := self._closed_until - loop.time()) > 0:
+            await asyncio.sleep(left)
+
     def _retry(self, key: str, error: Exception) -> None:
         failures = self._failures[key] = self.failures(key) + 1
         self.retries += 1
         pause = min(self._first_pause * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
         pause *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
         if isinstance(error, RefusedError):
-            pause += min(error.retry_after, LONGEST_RETRY_AFTER)
+            asked = min(error.retry_after, LONGEST_RETRY_AFTER)
+            pause += asked
+            if error.status == 429:  # there is no room for us, whatever we ask
+                self._closed_until = asyncio.get_running_loop().time() + asked
         if not isinstance(error, ClusterError):
             log.error("%s: failed, trying again in %.1f s", key, pause, exc_info=error)
         elif failures == 1:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from policies.baseline.objects import Environment, Generated, Namespace, manifest
 from policies.network_policies.managed import DEFAULT_DENY
-from webhook.cluster.errors import ClusterError, ConflictError, RefusedError
+from webhook.cluster.errors import ClusterError, RefusedError
 from webhook.cluster.events import Event, Events, Reference
 from webhook.controller.cache import Cache, Sent
 from webhook.controller.judge import Judgement, judge
@@ -111,13 +111,10 @@ class Reconciler:
         body = manifest(one, namespace, judgement.baseline)
         if one.name in judgement.ours:
             await self._writer.repair(body)
-            return
-        try:
+        else:
+            # A conflict, by a quota or by somebody who has just made it, ends the pass: what comes
+            # after this policy must not be there without it. The watch will say whose it is.
             await self._writer.create(body)
-        except ConflictError as error:
-            # Another one has made it, and the watch will say whose it is; else it was a quota.
-            if "AlreadyExists" not in error.reasons:
-                raise
 
     async def _release(self, namespace: Namespace) -> None:
         """Take the gate from the pods that wait.

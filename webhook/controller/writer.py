@@ -16,7 +16,7 @@ from policies.network_policies.managed import BASELINE, STATUS
 from webhook.cluster import apply
 from webhook.cluster.apply import FIELD_MANAGER, path
 from webhook.cluster.connection import Connection
-from webhook.cluster.errors import ClusterError, ConflictError, NotFoundError, RefusedError
+from webhook.cluster.errors import ClusterError, NotFoundError, RefusedError
 from webhook.controller.views import GATE, Known, StoredNamespace, Waiting
 
 POLICIES = ("networking.k8s.io/v1", "networkpolicies")
@@ -41,7 +41,8 @@ class Writer:
         where = path(*POLICIES, policy["metadata"]["namespace"])
         params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         body = msgspec.json.encode(policy)
-        await self._count("policy", self._connection.write("POST", where, body, params=params))
+        made = self._connection.write("POST", where, body, params=params, seconds=apply.SECONDS)
+        await self._count("policy", made)
 
     async def repair(self, policy: Json) -> None:
         """A NetworkPolicy of ours that is not as it should be; labels of others on it stay."""
@@ -61,7 +62,7 @@ class Writer:
         where = path("v1", "pods", namespace, pod.name)
         try:
             await self._count("gate", self._api.json_patch(where, operations))
-        except (NotFoundError, ConflictError):
+        except NotFoundError:
             return
         except RefusedError as error:
             if error.status != 422:
