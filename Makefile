@@ -80,6 +80,7 @@ manifests: $(READY) ## Write the chart's rules, install.yaml and stages anew
 lock: $(READY) ## Write the hashed requirement files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade pyproject.toml -o deploy/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --group dev -c deploy/requirements.txt -o tests/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --group build -c tests/requirements.txt -o deploy/build-requirements.txt
 
 .PHONY: clean
 clean: ## Remove .venv and everything that was built here

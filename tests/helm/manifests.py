@@ -11,10 +11,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-
 from tests.helm.build import CHART
-from tests.helm.render import template
+from tests.helm.render import parse, template
 from webhook.config import registration
 from webhook.config.jsonschema import schema
 
@@ -73,15 +71,15 @@ def _documents(text: str) -> list[str]:
     """The objects of a rendered chart as text, without the names of the templates."""
     parts = re.split(r"^---\n", text, flags=re.MULTILINE)
     plain = (re.sub(r"^# Source: .*\n", "", part).strip() + "\n" for part in parts)
-    return [part for part in plain if yaml.safe_load(part)]
+    return [part for part in plain if parse(part)]
 
 
 def _kind(text: str) -> str:
-    return str(yaml.safe_load(text)["kind"])
+    return str(parse(text)[0]["kind"])
 
 
 def _name(text: str) -> str:
-    return str(yaml.safe_load(text)["metadata"]["name"])
+    return str(parse(text)[0]["metadata"]["name"])
 
 
 def main() -> None:

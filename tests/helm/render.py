@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,29 @@ def template(
     values: Mapping[str, Any] = NO_VALUES, *, namespace: str = NAMESPACE, chart: Path = CHART
 ) -> str:
     """What ``helm template netreeve`` prints. Raises RenderError."""
+    return _template(json.dumps(values), namespace, chart)
+
+
+@cache  # many tests look at the same few renderings
+def _template(values: str, namespace: str, chart: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="helm-") as home:
         arguments = ("template", "netreeve", chart, "--namespace", namespace, "--values", "-")
-        done = run(*arguments, stdin=json.dumps(values), home=Path(home))
+        done = run(*arguments, stdin=values, home=Path(home))
     if done.returncode:
         raise RenderError(done.stderr.strip())
     return done.stdout
+
+
+def parse(text: str) -> list[Object]:
+    """The documents of a manifest, without empty ones."""
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 def objects(
     values: Mapping[str, Any] = NO_VALUES, *, namespace: str = NAMESPACE, chart: Path = CHART
 ) -> list[Object]:
     """The same as objects, in Helm's order. Raises RenderError."""
-    found = yaml.safe_load_all(template(values, namespace=namespace, chart=chart))
-    return [one for one in found if one]
+    return parse(template(values, namespace=namespace, chart=chart))
 
 
 def only(found: list[Object], kind: str, name: str) -> Object:
@@ -50,5 +60,5 @@ def only(found: list[Object], kind: str, name: str) -> Object:
 def webhooks(found: list[Object], path: str) -> Object:
     """The configuration that the controller applies; path: ``mutating`` or ``validating``."""
     text = only(found, "ConfigMap", "netreeve-webhooks")["data"][f"{path}.yaml"]
-    configuration: Object = yaml.safe_load(text)
+    (configuration,) = parse(text)
     return configuration

@@ -262,4 +262,6 @@ class Pods:
 
 
 def _is_below(argument: str, path: str) -> bool:
-    return argument == path or argument.startswith(f"{path}/")
+    """``/path``, ``/path/file`` or ``--option=/path/file``."""
+    value = argument.partition("=")[2] if argument.startswith("--") else argument
+    return value == path or value.startswith(f"{path}/")

@@ -1,0 +1,18 @@
+"""One control plane for the folder, with the API server and the controllers that pods need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.controlplane.cluster import ControlPlane
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Nothing is installed in it; who installs uninstalls."""
+    with ControlPlane(
+        controller_manager=True, folder=tmp_path_factory.mktemp("deployed")
+    ) as running:
+        yield running
