@@ -66,9 +66,10 @@ bench: $(READY) ## Requests per second and latency, beside a Go webhook
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: docs
-docs: $(READY) ## Write docs/policies.md and the schemas of docs/ anew
+docs: $(READY) ## Write docs/policies.md, the schemas of docs/ and the manifests anew
 	$(BIN)/netreeve explain -o markdown > docs/policies.md
 	$(BIN)/python -m webhook.config.jsonschema > docs/config.schema.json
+	$(BIN)/python -m tests.helm.manifests
 	$(BIN)/python -m webhook.doctor.document docs/doctor.md
 	$(BIN)/python -m webhook.audit.jsonschema > docs/report.schema.json
 

@@ -14,6 +14,7 @@ from policies.namespaces.system import SYSTEM_NAMESPACES
 from tests.helm import manifests
 from tests.helm.build import CHART, run
 from tests.helm.render import NAMESPACE, Object, RenderError, objects, only, parse, webhooks
+from webhook.cli import parser
 from webhook.config import load, ruleset
 
 ROLLOUT = {
@@ -154,6 +155,18 @@ class TestConfiguration:
 
 
 class TestPods:
+    @pytest.mark.parametrize("name", DEPLOYMENTS)
+    @pytest.mark.parametrize("source", ["managed", "files", "cert-manager"])
+    def test_the_program_knows_its_arguments(self, name: str, source: str) -> None:
+        found = objects({"certificates": {"source": source}})
+        (container,) = only(found, "Deployment", name)["spec"]["template"]["spec"]["containers"]
+        parsed = parser().parse_args(container["args"])
+        assert parsed.lease == ("netreeve", "netreeve-control")
+        assert parsed.service == ("netreeve", "netreeve-serve")
+        if name == "netreeve-control":
+            assert parsed.cert_source == source
+            assert (source == "files") == (parsed.ca_bundle is not None)
+
     def test_what_is_mounted_is_what_is_read(self, default: list[Object]) -> None:
         for name in DEPLOYMENTS:
             spec = only(default, "Deployment", name)["spec"]["template"]["spec"]

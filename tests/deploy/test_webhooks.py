@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from policies import catalogue
-from policies.model import CREATE, DELETE, UPDATE
+from policies.model import CREATE, DELETE, UPDATE, User
 from policies.services.endpoint_slices import Params as EndpointSlices
 from tests.helm.render import Object, objects, webhooks
 from webhook.config.registration import CLUSTER_SCOPED, registered
 from webhook.config.schema import ALWAYS_EXCLUDED
+from webhook.doctor.matching import NAME_LABEL, Served, match
+from webhook.doctor.requests import Request
+from webhook.doctor.rescue import rescues
+from webhook.doctor.views import Configuration
 
 pytestmark = pytest.mark.cluster  # Helm is built with the control plane
 ROLLOUT = {"group": "argoproj.io", "resource": "rollouts", "kind": "R", "path": "spec.template"}
@@ -142,6 +147,40 @@ class TestEachPath:
         inside, _ = webhooks(rendered, path)["webhooks"]
         condition = conditions(inside)["not-the-endpoints-of-kubernetes"]
         assert all(f"'{name}'" in condition for name in EndpointSlices().trustedControllers)
+
+
+SERVED = Served(
+    {name: {NAME_LABEL: name} for name in ("shop", "default", "gate", "kube-system")}, {}
+)
+
+
+@pytest.mark.parametrize("path", ["mutating", "validating"])
+def test_nothing_that_rescues_a_cluster_reaches_them(enforcing: list[Object], path: str) -> None:
+    """The doctor's list and its reading of selectors and conditions, of our own configurations."""
+    configuration = msgspec.convert(webhooks(enforcing, path), Configuration)
+    namespaces = {name: {NAME_LABEL: name} for name in (*ALWAYS_EXCLUDED, "gate")}
+    own = {"gate": "netreeve-serve"}
+    asked = 0
+    for webhook in configuration.webhooks or ():
+        assert webhook.fails_closed
+        for rescue in rescues(None, namespaces, own):
+            found = match(webhook, rescue.request, SERVED)
+            assert found.state == "skipped", f"{webhook.name}: {rescue.title}: {found}"
+            asked += 1
+    assert asked > 100
+
+
+@pytest.mark.parametrize("path", ["mutating", "validating"])
+def test_what_users_do_reaches_them(enforcing: list[Object], path: str) -> None:
+    """The test above would pass with configurations that match nothing."""
+    configuration = msgspec.convert(webhooks(enforcing, path), Configuration)
+    jane = User("jane", groups=("system:authenticated",))
+    body = {"metadata": {"name": "a", "namespace": "shop"}, "spec": {}}
+    for resource, kind in (("services", "Service"), ("pods", "Pod"), ("endpoints", "Endpoints")):
+        request = Request("CREATE", "", "v1", resource, kind, namespace="shop", name="a",
+                          user=jane, object=body, old=None)  # fmt: skip
+        states = [match(one, request, SERVED).state for one in configuration.webhooks or ()]
+        assert states == ["called", "skipped"], (resource, states)
 
 
 def conditions(webhook: Object) -> dict[str, Any]:
