@@ -62,7 +62,7 @@ format: $(READY) ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(READY) ## Requests per second and latency, beside a Go webhook
+bench: $(READY) control-plane ## Requests per second and latency, beside a Go webhook
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: docs

@@ -17,6 +17,8 @@ from tests.bench.client import VerdictError
 from tests.bench.pinned import cores
 from tests.bench.rounds import Plan, measure
 from tests.bench.scenarios import scenarios
+from tests.controller.adoption import Adopted, adopt
+from tests.controller.protected import protected_cluster, scaled
 from tests.controlplane.build import BuildError, to_stderr
 from tests.controlplane.process import ProcessFailedError
 from tests.controlplane.toolchain import ToolchainError
@@ -47,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=_positive, default=1, help="of one run (default: %(default)s)")
     add("--rounds", type=_positive, default=7, help="(default: %(default)s)")
     add("--connections", type=_positive, nargs="+", default=[8, 32], help="(default: 8 32)")
+    add(
+        "--namespaces",
+        type=int,
+        default=scaled(200, 2000),
+        help="that the controller adopts at once (default: %(default)s; 0: measure no controller)",
+    )
     add("--scenario", choices=names, nargs="+", default=names, help="(default: all)")
     add("--generator", choices=("wrk", load.GO_LOAD), help="(default: wrk where it is installed)")
     add("--json", type=Path, metavar="FILE", help="write every run there")
@@ -76,12 +84,25 @@ def _bench(options: argparse.Namespace) -> int:
         folder = Path(scratch)
         with servers.running(servers.NAMES, folder, own) as started:
             results = measure(plan, started, generator, folder, to_stderr)
+        adopted = _adopted(folder / "cluster", options.namespaces)
     targets = list(report.targets(results, chosen))
     report.show(about, plan, results, targets)
+    print(*adopted.lines() if adopted else (), sep="\n")
     if options.json:
-        text = json.dumps(report.as_json(about, plan, results, targets), indent=2)
+        found = report.as_json(about, plan, results, targets)
+        found["controller"] = adopted and report.controller_as_json(adopted)
+        text = json.dumps(found, indent=2)
         options.json.write_text(f"{text}\n")
     return int(options.fail_on_missed and not all(target.met for target in targets))
+
+
+def _adopted(folder: Path, count: int) -> Adopted | None:
+    """The controller on a real control plane; it is not pinned, as the API server is not."""
+    if count <= 0:
+        return None
+    to_stderr(f"{count} namespaces for the controller")
+    with protected_cluster(folder) as protected:
+        return adopt(protected, protected.controller(), count, idle=10)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from tests.bench.load import Run
 from tests.bench.rounds import Cell, Plan, Results
 from tests.bench.scenarios import Scenario
 from tests.bench.servers import BARE, GO, OURS
+from tests.controller.adoption import Adopted
 
 # A server that is kept busy uses all of its core. Where it used less, something else ran there, or
 # the load generator was what limited the run.
@@ -161,3 +162,9 @@ def as_json(
 
 def _as_json(run: Run) -> dict[str, Any]:
     return {**msgspec.to_builtins(run), "rate": run.rate, "perCore": run.per_core}
+
+
+def controller_as_json(adopted: Adopted) -> dict[str, Any]:
+    """The figures of the controller; memory in bytes."""
+    writes = {f"{verb} {what}": count for (verb, what), count in adopted.writes.items()}
+    return {**adopted._asdict(), "writes": writes, "steady": dict(adopted.steady)}

@@ -110,16 +110,22 @@ def test_the_profile_names_every_stage_and_policy(capsys: pytest.CaptureFixture[
     assert all(float(line.split()[0]) > 0 for line in lines)
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
-def test_the_whole_benchmark_in_small(tmp_path: Path) -> None:
+def test_the_whole_benchmark_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bench.json"
-    small = ["--rounds", "1", "--connections", "2", "--scenario", "service"]
+    small = ["--rounds", "1", "--connections", "2", "--scenario", "service", "--namespaces", "5"]
     assert main([*small, "--generator", load.GO_LOAD, "--json", str(file)]) == 0
     written = json.loads(file.read_text())
     assert [run["server"] for run in written["runs"]] == list(NAMES)
     assert all(run["rate"] > 0 and 0 < run["p50"] <= run["p99"] for run in written["runs"])
     assert all(0 < run["core"] <= 1.1 for run in written["runs"])
     assert [target["wanted"] for target in written["targets"]] == ["at least 0.5"]
+    controller = written["controller"]
+    assert controller["writes"]["create networkpolicies"] == 15
+    assert sum(controller["writes"].values()) <= controller["requests"]
+    assert controller["peak"] > 2**20
+    assert "5 namespaces adopted at once" in capsys.readouterr().out
 
 
 @pytest.mark.slow

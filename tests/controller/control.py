@@ -76,10 +76,10 @@ class Control:
             self.start()
 
     @property
-    def resident(self) -> int:
-        """Memory in bytes."""
+    def peak(self) -> int:
+        """The most memory that it has used so far, in bytes."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.M)
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.M)
         assert found
         return int(found[1]) * 1024
 

@@ -1,18 +1,16 @@
 """What has been done once is not done again: no request beyond the watches, no object touched."""
 
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
-from tests.cluster.audit import Asked, asked
+from tests.cluster.audit import asked
+from tests.controller.adoption import WRITES, adopt
 from tests.controller.control import AGENT, Control
 from tests.controller.protected import (
     CLIENTS,
     GENERATED,
-    LABEL,
     NAMESPACES,
     POLICIES,
     Protected,
@@ -27,7 +25,6 @@ UPDATES = scaled(500, 10_000)
 ADOPTED = scaled(100, 2_000)
 RESIDENT = 200 * 1024 * 1024
 """Bytes; Python, the client library and telemetry alone take half of it."""
-WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
 def versions(protected: Protected, namespace: str) -> dict[str, tuple[str, str]]:
@@ -73,39 +70,15 @@ def test_updates_of_a_namespace_write_nothing(
 
 
 def test_many_namespaces_are_adopted_at_once(protected: Protected, controller: Control) -> None:
-    names = fresh(ADOPTED, "adopted")
     controller.stop()
-    body: dict[str, Any] = {"labels": {LABEL: "default-deny"}}
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        list(
-            pool.map(
-                lambda name: protected.api.insist(NAMESPACES, {"metadata": {"name": name, **body}}),
-                names,
-            )
-        )
-    start, began = protected.plane.audit_position(), time.monotonic()
-    controller.start()
-    protected.await_covered(names, 60 + ADOPTED / 5)
-    seconds = time.monotonic() - began
-    requests = asked(protected.plane, AGENT, start)
-    counts = Counter(
-        (one.verb, one.uri.partition("?")[0].split("/")[-1 if one.verb == "create" else 3])
-        for one in requests
-        if one.verb in WRITES
-    )
-    print(f"\n{ADOPTED} namespaces in {seconds:.1f} s, {controller.resident / 2**20:.0f} MiB:")
-    for (verb, what), count in sorted(counts.items()):
-        print(f"  {count:6} {verb} {what}")
-    assert policies_written(requests) == len(GENERATED) * ADOPTED
-    assert controller.resident < RESIDENT
-    metrics = controller.metrics()
-    assert metrics['netreeve_namespaces{state="covered"}'] >= ADOPTED
-    assert metrics['netreeve_namespaces{state="failing"}'] == 0
-    protected.forget(names)
-
-
-def policies_written(requests: list[Asked]) -> int:
-    return sum(one.verb in WRITES and "networkpolicies" in one.uri for one in requests)
+    found = adopt(protected, controller, ADOPTED, idle=5)
+    print("", *found.lines(), sep="\n")
+    assert found.writes["create", "networkpolicies"] == len(GENERATED) * ADOPTED
+    assert found.writes["patch", "networkpolicies"] == 0
+    assert found.writes["patch", "namespaces"] == ADOPTED
+    assert found.peak < RESIDENT
+    assert set(found.steady) <= {"watch"}
+    assert controller.metrics()['netreeve_namespaces{state="failing"}'] == 0
 
 
 def test_a_steady_state_asks_nothing(
