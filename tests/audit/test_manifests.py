@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -231,3 +233,129 @@ def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:
 def test_a_stranger_is_known_by_its_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text("# chart\nname: x\n")
     assert list(Sources([str(tmp_path)], None)) == [Stranger(f"{tmp_path}/Chart.yaml", 2)]
+
+
+def test_bytes_that_are_no_text_spoil_one_document() -> None:
+    data = POD.encode() + b"---\na: 1\nb: \xe9\n---\n" + POD.encode()
+    assert briefs(data) == [
+        "m.yaml:1: v1 Pod a",
+        "m.yaml:6: is not UTF-8 text",
+        "m.yaml:8: v1 Pod a",
+    ]
+    assert briefs(b"\xff\xfea") == ["m.yaml:None: is neither UTF-8 nor UTF-16 text"]
+
+
+def test_an_alias_bomb_spoils_one_document() -> None:
+    bomb = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    bomb += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    text = f"{POD}---\n" + "\n".join(bomb) + f"\n---\n{POD}"
+    assert briefs(text) == [
+        "m.yaml:1: v1 Pod a",
+        "m.yaml:9: aliases add more than 100,000 values",
+        "m.yaml:18: v1 Pod a",
+    ]
+
+
+def test_files_that_were_put_together_may_each_have_their_mark() -> None:
+    assert briefs(b"\xef\xbb\xbf" + POD.encode() + b"---\n" + POD.encode()) == [
+        "m.yaml:1: v1 Pod a",
+        "m.yaml:5: v1 Pod a",
+    ]
+
+
+HELM = f"""\
+---
+# Source: shop/templates/web.yaml
+{POD}---
+# Source: shop/charts/db/templates/db.yaml
+a: [
+---
+{POD}"""
+
+
+def test_helm_says_which_template_it_has_rendered() -> None:
+    assert read_all("-", stdin=HELM.replace("\n", "\r\n").encode()) == [
+        "web.yaml:3: v1 Pod a",
+        "db.yaml:8: while parsing a flow node: did not find expected node content",
+        "-:10: v1 Pod a",
+    ]
+    with Sources(["-"], io.BytesIO(HELM.encode())) as sources:
+        first, second, third = sources
+    assert isinstance(first, Manifest)
+    assert isinstance(third, Manifest)
+    assert isinstance(second, Unreadable)
+    assert first.origin == ("shop/templates/web.yaml", "-")
+    assert (second.file, second.input) == ("shop/charts/db/templates/db.yaml", "-")
+    assert third.origin == ("-", "")
+
+
+def test_a_file_is_a_better_place_than_the_template_it_names(tmp_path: Path) -> None:
+    (tmp_path / "rendered.yaml").write_text(HELM)
+    assert read_all(tmp_path / "rendered.yaml")[0] == "rendered.yaml:3: v1 Pod a"
+
+
+def test_sources_are_read_as_often_as_it_takes(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(POD,))
+    writer.start()
+    with Sources([str(pipe), "-"], io.BytesIO(POD.encode())) as sources:
+        first, second = list(map(brief, sources)), list(map(brief, sources))
+    writer.join()
+    assert first == second == ["pipe:1: v1 Pod a", "-:1: v1 Pod a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("kind: Namespace", True),
+        ('kind: "Name\\x73pace"', True),
+        ('kind: "Name\\\n  space"', True),
+        ("kind: !!binary TmFtZXNwYWNl", True),
+        ("x: &x Namespace\nkind: *x", True),
+        ("kind: List\nitems: [{apiVersion: v1, kind: Namespace}]", True),
+        ("kind: Service\nspec: {type: NodePort}", False),
+    ],
+)
+def test_what_mentions_a_word_is_found_however_it_is_written(text: str, found: bool) -> None:
+    with Sources(["-"], io.BytesIO(f"{text}\napiVersion: v1\n".encode())) as sources:
+        kinds = [one.kind for one in sources.mentioning("Namespace")]
+    assert kinds == (["Namespace"] if found else [])
+
+
+def test_documents_that_are_no_objects_may_be_skipped_in_named_files(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(f"replicaCount: 1\n---\n{POD}---\nkind: Pod\n")
+    with Sources([str(values)], None, lenient=True) as sources:
+        found = [brief(one) for one in sources]
+    assert found == [
+        "values.yaml:1: stranger",
+        "values.yaml:3: v1 Pod a",
+        "values.yaml:7: must have apiVersion and kind: apiVersion is missing",
+    ]
+
+
+def test_a_folder_as_standard_input_is_an_error(tmp_path: Path) -> None:
+    """As in `netreeve check - < deploy`."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    stdin = io.BufferedReader(Unread(descriptor))
+    with stdin, Sources(["-"], stdin) as sources:
+        assert [brief(one) for one in sources] == ["-:None: Is a directory"]
+
+
+class Unread(io.RawIOBase):
+    """What Python makes of a descriptor whose kind it does not look at."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return os.readv(self._descriptor, [buffer])
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhook.config.chunks import chunks
 from webhook.config.yamlbuilder import DEEPEST
 from webhook.config.yamltext import decode, documents
 
@@ -158,3 +163,66 @@ def test_bytes_are_utf_8_or_marked_utf_16(data: bytes) -> None:
 def test_other_bytes_are_an_error() -> None:
     with pytest.raises(ValueError, match="utf-8"):
         decode(b"a: \xe9")
+
+
+def place(text: str, path: str) -> tuple[int, int]:
+    """Line and column of a field in the last document of a text."""
+    line, column, _ = documents(text)[-1].position_of(path)
+    return line, column
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "where"),
+    [
+        ("a:\n  b: 1\n", "a.b", (2, 3)),
+        ("a:\n  - 1\n  - b: 2\n", "a[1].b", (3, 5)),
+        ("a:\n  - 1\n  - b: 2\n", "a[1]", (3, 5)),
+        ("a: {b: 1, c: [x, {d: 2}]}", "a.c[1].d", (1, 19)),
+        ("a: {b: 1,\n    c: 2}", "a.c", (2, 5)),
+        ("a:\r\n  b: 1\r\n  c: 2\r\n", "a.c", (3, 3)),
+        ("\ufeffa: 1\nb: 2\n", "a", (1, 1)),
+        ("x: 1\n---\nä: {ö: [1, {b: 2}]}\n", "ä.ö[1].b", (3, 13)),
+        ("a: &x\n  b: {c: 1}\nd: *x\n", "d.b.c", (2, 7)),
+        ("a: &x {b: 1}\nd: *x\n", "d", (2, 1)),
+        ("a: &x\n  b: 1\nd:\n  <<: *x\n  e: 2\n", "d.b", (2, 3)),
+        ("a: &x {b: 1}\nd: {<<: [*x, {c: 2}], e: 2}\n", "d.b", (1, 8)),
+        ("a: &x {b: 1}\nd: {<<: [*x, {c: 2}], e: 2}\n", "d.c", (2, 15)),
+        ("a: &x {b: 1}\nd:\n  <<: *x\n  b: 2\n", "d.b", (4, 3)),
+        ('a: "x\n  y"\nb: |\n  z\nc: 1\n', "c", (5, 1)),
+        ("a:\tb\nc: \t1\n", "c", (2, 1)),
+        ("a: 1 # \u2028\rb: 2\nc: 3\n", "c", (2, 1)),
+        ("a: '\u2028'\nc: 3\n", "c", (2, 1)),
+        ('{"a": {\n  "b": [1, 2]}}', "a.b[1]", (2, 12)),
+        ('{\n\t"a": {\n\t\t"b": "\\/"}}', "a.b", (3, 3)),
+        ('{"x": "\\ud83d\\ude00",\n "a": 1} {"a": 2,\n "b": 3}', "a", (2, 11)),
+        ('{"x": "\\ud83d\\ude00",\n "a": 1} {"a": "\\/",\n "b": 3}', "b", (3, 2)),
+        ('{"\\ud83d\\ude00": {"a": 1}}', "x.y", (1, 1)),
+    ],
+)
+def test_a_field_is_found_at_its_line_and_column(
+    text: str, path: str, where: tuple[int, int]
+) -> None:
+    assert place(text, path) == where
+
+
+def test_a_document_that_is_too_long_is_told_and_the_next_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("webhook.config.chunks.LONGEST", 16)
+    text = b"a: 1\n---\nb: 1\n" + b"x" * 40 + b"\n---\nc: 1\n"
+    found = list(chunks(io.BytesIO(text)))
+    assert [(one.line, one.too_long) for one in found] == [(1, False), (2, True), (5, False)]
+    assert found[2].data == b"---\nc: 1\n"
+
+
+@given(
+    st.lists(st.sampled_from([b"---", b"a: 1", b"\n", b" ", b"-", b"--- |", b"\r\n"]), max_size=30)
+)
+def test_chunks_are_the_stream_and_know_their_lines(parts: list[bytes]) -> None:
+    text = b"".join(parts)
+    found = list(chunks(io.BytesIO(text)))
+    assert b"".join(one.data for one in found) == text
+    seen = b""
+    for one in found:
+        assert one.line == seen.count(b"\n") + 1
+        seen += one.data

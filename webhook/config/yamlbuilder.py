@@ -79,7 +79,8 @@ class Builder:
         if isinstance(event, yaml.ScalarEvent):
             node = _Node(self._scalar(event, position), position, 1)
         else:
-            node = self._collection(event, position)._replace(size=self._count - before + 1)
+            value, position = self._collection(event, position)
+            node = _Node(value, position, self._count - before + 1)
         if event.anchor:
             self._anchors[event.anchor] = node
         return node
@@ -91,14 +92,18 @@ class Builder:
             self._problem(str(error), position)
             return ""
 
-    def _collection(self, event: Any, position: Position) -> _Node:
+    def _collection(self, event: Any, position: Position) -> tuple[Any, Position]:
         if self._depth >= DEEPEST:
             raise TooMuchError(f"is nested more than {DEEPEST} levels deep", position.line)
         self._depth += 1
-        build = self._mapping if isinstance(event, yaml.MappingStartEvent) else self._sequence
-        node = build(position)
+        values: Any
+        children: dict[str, Position] | list[Position]
+        if isinstance(event, yaml.MappingStartEvent):
+            values, children = self._mapping()
+        else:
+            values, children = self._sequence()
         self._depth -= 1
-        return node
+        return values, Position(position.line, position.column, children)
 
     def _alias(self, name: str | None, position: Position) -> _Node:
         node = self._anchors.get(name or "")
@@ -111,7 +116,7 @@ class Builder:
             raise TooMuchError(f"aliases add more than {MOST_ALIASED:,} values", position.line)
         return node._replace(position=position._replace(children=node.position.children))
 
-    def _sequence(self, start: Position) -> _Node:
+    def _sequence(self) -> tuple[list[Any], list[Position]]:
         values: list[Any] = []
         positions: list[Position] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
@@ -120,9 +125,9 @@ class Builder:
             self._path.pop()
             values.append(value)
             positions.append(position)
-        return _Node(values, start._replace(children=positions), 0)
+        return values, positions
 
-    def _mapping(self, start: Position) -> _Node:
+    def _mapping(self) -> tuple[dict[str, Any], dict[str, Position]]:
         values: dict[str, Any] = {}
         positions: dict[str, Position] = {}
         own: set[str] = set()
@@ -141,9 +146,10 @@ class Builder:
             else:
                 own.add(key)
                 values[key] = value.value
-                positions[key] = name.position._replace(children=value.position.children)
+                line, column, _ = name.position
+                positions[key] = Position(line, column, value.position.children)
             self._path.pop()
-        return _Node(values, start._replace(children=positions), 0)
+        return values, positions
 
     def _merge(self, node: _Node, values: dict[str, Any], positions: dict[str, Position]) -> None:
         """What ``<<`` brings in, at its place: later keys win over earlier ones, as in kubectl.
