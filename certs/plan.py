@@ -64,7 +64,8 @@ class State:
     """What is seen of the certificates of one cluster.
 
     authorities: newest first. leaf, bundle: what the servers are given, and the authorities
-        beside it. served: the leaves (PEM) that servers were seen to serve.
+        beside it. served: the leaves (PEM) that servers were seen to serve. live: the CA bundles
+        of the configurations, one after the other.
     carried: fingerprints of the authorities that every active configuration has carried for long
         enough that every API server knows; None while none is active, and so nothing can fail.
     renew: the certificate is to be replaced before its time. rotate: the CA is.
@@ -74,6 +75,7 @@ class State:
     leaf: Pair | None = None
     bundle: bytes = b""
     served: frozenset[bytes] = frozenset()
+    live: bytes = b""
     carried: frozenset[str] | None = None
     renew: bool = False
     rotate: bool = False
@@ -233,7 +235,7 @@ def _lost(state: State, now: datetime, lives: Lives) -> list[Authority]:
     """Authorities that are not ours any more, and have signed what is in use: still trusted."""
     known = {_fingerprint(one) for one in state.authorities}
     found = []
-    for one in certificates(state.bundle):
+    for one in dict.fromkeys(certificates(state.bundle) + certificates(state.live)):
         pem = one.public_bytes(Encoding.PEM)
         used = any(is_issued(leaf, pem) for leaf in _leaves(state))
         if used and fingerprints(pem)[0] not in known and _valid(pem, now, lives):

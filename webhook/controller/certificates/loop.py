@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from webhook.cluster.events import Event, Events, Reference
 from webhook.controller.certificates.configurations import Configurations
 from webhook.controller.certificates.secrets import STAMP, Secrets, next_stamp
 from webhook.controller.certificates.servers import Seen, Servers
-from webhook.controller.certificates.sources import Found, Given, Managed, Source, published
+from webhook.controller.certificates.sources import Found, Given, Live, Managed, Source, published
 from webhook.controller.queue import WorkQueue
 
 LOOK_SECONDS = 10.0
@@ -144,26 +144,26 @@ class Certificates:
     async def _certify(self) -> bool:
         """Whether everything is as it should be, and nothing is under way."""
         seen = await self._servers.look()
-        await self._source.advance(seen, self._trusted())
+        live = self._live()
+        await self._source.advance(seen, live)
         found = self._source.find()
         if not found.bundle:
             return False
-        live = self.configurations.bundles
-        bundle = published(found.bundle, live, list(seen.leaves.values()))
+        bundle = published(found.bundle, live.bundles, list(seen.leaves.values()))
         obstacle = await self.configurations.fill(bundle, self._servers.prove)
         self.report = Report(found, seen, self.configurations.matches(bundle))
         await self._tell(obstacle)
         return not obstacle and sum(one.signs for one in found.authorities) <= 1
 
-    def _trusted(self) -> frozenset[str] | None:
-        """What all configurations have carried for long enough; None while none is active."""
-        bundles: Sequence[bytes] = self.configurations.bundles
-        at = self._clock()
+    def _live(self) -> Live:
+        """Carried is what all configurations have carried for long enough."""
+        bundles, at = self.configurations.bundles, self._clock()
         self._carried = carry(self._carried, bundles, at)
         if not bundles:
-            return None
+            return Live((), None)
         overlap = self._settings.overlap
-        return frozenset(one for one, since in self._carried.items() if at - since >= overlap)
+        known = (one for one, since in self._carried.items() if at - since >= overlap)
+        return Live(bundles, frozenset(known))
 
     async def _tell(self, obstacle: str) -> None:
         """Whenever it changes."""

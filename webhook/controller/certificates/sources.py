@@ -51,6 +51,13 @@ class Source(enum.Enum):
     CERT_MANAGER = "cert-manager"
 
 
+class Live(NamedTuple):
+    """The CA bundles of the active configurations; carried: as in `certs.plan.State`."""
+
+    bundles: Sequence[bytes]
+    carried: frozenset[str] | None
+
+
 class Found(NamedTuple):
     """bundle: the authorities to publish, b"" while there are none."""
 
@@ -75,10 +82,10 @@ class Managed:
         authorities = read_authorities(ca.data) if ca else ()
         return Found(authorities, read_pair(tls.data) if tls else None, bundle(authorities))
 
-    async def advance(self, seen: Seen, carried: frozenset[str] | None) -> None:
+    async def advance(self, seen: Seen, live: Live) -> None:
         """Do the next step, if there is one; the watch brings what it has changed. Raises
         ClusterError, ConflictError when somebody else was faster."""
-        state, now = self._state(seen, carried), self.now()
+        state, now = self._state(seen, live), self.now()
         step = due(state, self.names, now, self.lives)
         if step is None:
             return
@@ -93,14 +100,15 @@ class Managed:
         about = Reference("v1", "Secret", name, self.namespace)
         await self.events.tell(Event(about, REASONS[step], step.value, "RotateCertificates"))
 
-    def _state(self, seen: Seen, carried: frozenset[str] | None) -> State:
+    def _state(self, seen: Seen, live: Live) -> State:
         found, ca, tls = self.find(), self.secrets.get(CA), self.secrets.get(TLS)
         return State(
             authorities=found.authorities,
             leaf=found.pair,
             bundle=tls.data.get("ca.crt", b"") if tls else b"",
             served=frozenset(seen.leaves.values()),
-            carried=carried,
+            live=b"".join(live.bundles),
+            carried=live.carried,
             renew=bool(tls and tls.asked),
             rotate=bool(ca and ca.asked),
         )
@@ -130,7 +138,7 @@ class Given:
             return Found()
         return Found(pair=read_pair(tls.data), bundle=_readable(tls.data.get("ca.crt", b"")))
 
-    async def advance(self, seen: Seen, carried: frozenset[str] | None) -> None:
+    async def advance(self, seen: Seen, live: Live) -> None:
         """It is not ours to rotate."""
 
     def _content(self, file: Path) -> bytes:
