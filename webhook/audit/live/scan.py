@@ -1,7 +1,7 @@
 """Every object of a cluster through the gate, page by page: a Report like that of manifests.
 
-Owns which collections are read and in which order. Reads only, with the rights of whoever asks;
-what may not be read is said in the report, and the rest is judged.
+Reads only, with the rights of whoever asks; what may not be read is said in the report, and the
+rest is judged. Knows nothing of how one object is judged.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from policies.model import CREATE, ClusterFacts, Request, User
+from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
-from policies.resources import BUILT_IN, Resource, custom
-from policies.workloads import CustomWorkload
-from webhook.admission.gate import Gate, Review
+from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
-from webhook.admission.verdict import Verdict
-from webhook.audit.check import found, status_of
 from webhook.audit.findings import Report, Result, Unreadable
+from webhook.audit.live.collections import collections
 from webhook.audit.live.fold import Folding
+from webhook.audit.live.judging import Judge, Kind
 from webhook.audit.live.provenance import Provenance
-from webhook.audit.live.stored import Stored, StoredPod, StoredService
+from webhook.audit.live.stored import Stored, StoredService
 from webhook.audit.live.surroundings import Surroundings
 from webhook.cluster.apply import path
 from webhook.cluster.cache import node_facts
@@ -36,10 +34,6 @@ T = TypeVar("T")
 Progress = Callable[[str, int], None]
 """Called with the collection that is read and the number of objects read so far."""
 
-_LAST = ("cronjobs", "jobs", "replicasets", "pods")
-"""Owners before what they own, so that it can be folded into them."""
-_VIEWS: dict[str, type[Stored]] = {"services": StoredService, "pods": StoredPod}
-
 
 class Wanted(NamedTuple):
     """What to audit. namespace: "" for all. baseline: the user of the baseline's controller."""
@@ -47,17 +41,6 @@ class Wanted(NamedTuple):
     rules: Ruleset
     namespace: str = ""
     baseline: User = User()
-
-
-class _Groups(msgspec.Struct):
-    class Group(msgspec.Struct):
-        class Version(msgspec.Struct):
-            groupVersion: str = ""
-
-        name: str = ""
-        preferredVersion: Version = msgspec.field(default_factory=Version)
-
-    groups: list[Group] = []
 
 
 async def audit(connection: Connection, wanted: Wanted, progress: Progress) -> Report:
@@ -70,18 +53,19 @@ class _Scan:
         self._connection = connection
         self._wanted = wanted
         self._progress = progress
-        self._excluded = wanted.rules.excluded_namespaces
         self._folding = Folding()
         self._selecting: set[str] = set()
         self._results: dict[str, Result] = {}
         self._unread: list[Unreadable] = []
 
     async def run(self) -> Report:
-        self._gate = Gate(self._wanted.rules, await self._surroundings())
-        self._provenance = Provenance(self._selecting, self._wanted.baseline)
-        for resource, version in await self._collections():
-            async for stored, body in self._objects(resource, version):
-                self._judge(resource, version, stored, body)
+        rules = self._wanted.rules
+        gate = Gate(rules, await self._surroundings())
+        judge = Judge(rules, gate, Provenance(self._selecting, self._wanted.baseline))
+        for kind in await collections(self._connection, rules.workloads):
+            resource = kind.resource
+            async for body in self._read(kind.version, resource.resource, resource.namespaced):
+                self._judge(judge, kind, body)
         results = tuple(
             msgspec.structs.replace(result, folded=self._folding.folded[uid])
             for uid, result in self._results.items()
@@ -102,65 +86,14 @@ class _Scan:
         policies = None if stored is None else _by_namespace(stored)
         return Surroundings(labels, policies, facts)
 
-    async def _collections(self) -> Sequence[tuple[Resource, str]]:
-        """Resources with the apiVersion that they are read in, owners first."""
-        built_in = [(one, f"{one.group}/v1".lstrip("/")) for one in BUILT_IN]
-        added = await self._custom(self._wanted.rules.workloads)
-        rank = {name: place for place, name in enumerate(_LAST, 1)}
-        return sorted((*built_in, *added), key=lambda one: rank.get(one[0].resource, 0))
-
-    async def _custom(self, workloads: Sequence[CustomWorkload]) -> list[tuple[Resource, str]]:
-        if not workloads:
-            return []
-        answer = _decode("/apis", await self._connection.read("/apis"), _Groups)
-        served = {one.name: one.preferredVersion.groupVersion for one in answer.groups}
-        return [(custom(one), served[one.group]) for one in workloads if served.get(one.group)]
-
-    async def _objects(
-        self, resource: Resource, version: str
-    ) -> AsyncIterator[tuple[Stored, msgspec.Raw]]:
-        view = _VIEWS.get(resource.resource, Stored)
-        async for body in self._read(version, resource.resource, resource.namespaced):
-            try:
-                yield msgspec.json.decode(body, type=view), body
-            except (msgspec.DecodeError, RecursionError):
-                # Of a custom resource without a schema; the gate says what is wrong with it.
-                yield Stored(), body
-
-    def _judge(self, resource: Resource, version: str, stored: Stored, body: msgspec.Raw) -> None:
-        meta = stored.metadata
+    def _judge(self, judge: Judge, kind: Kind, body: msgspec.Raw) -> None:
+        stored = kind.read(body)
         if isinstance(stored, StoredService) and stored.selects:
-            self._selecting.add(f"{meta.namespace}/{meta.name}")
-        excluded = (meta.namespace or meta.name) in self._excluded
-        verdict = Verdict() if excluded else self._verdict(resource, stored, body)
-        findings = self._folding.own(stored, verdict.findings)
-        if findings is None:
-            return
-        of = (version, resource.kind, meta.namespace, meta.name)
-        self._results[meta.uid or f"{resource.resource} {len(self._results)}"] = Result(
-            file="",
-            line=0,
-            apiVersion=version,
-            kind=resource.kind,
-            namespace=meta.namespace,
-            name=meta.name,
-            status="excluded" if excluded else status_of(findings),
-            findings=tuple(found(one, of) for one in findings),
-            created=meta.creationTimestamp,
-        )
-
-    def _verdict(self, resource: Resource, stored: Stored, body: msgspec.Raw) -> Verdict:
-        meta = stored.metadata
-        request = Request(
-            operation=CREATE,
-            group=resource.group,
-            resource=resource.resource,
-            kind=resource.kind,
-            namespace=meta.namespace if resource.namespaced else meta.name,
-            name=meta.name,
-            user=self._provenance.author(resource, stored),
-        )
-        return self._gate.validate(Review(request, body))
+            self._selecting.add(stored.key)
+        findings = self._folding.own(stored, judge.findings(kind, stored, body))
+        if findings is not None:
+            uid = stored.metadata.uid or f"{kind.resource.resource} {len(self._results)}"
+            self._results[uid] = judge.result(kind, stored, findings)
 
     async def _all(self, version: str, resource: str, view: type[T]) -> list[T] | None:
         """All of a collection; None where it may not be read."""

@@ -22,6 +22,7 @@ class Metadata(View):
     name: str = ""
     namespace: str = ""
     uid: str = ""
+    resourceVersion: str = ""
     creationTimestamp: str = ""
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
@@ -36,6 +37,12 @@ class Metadata(View):
 
 class Stored(View):
     metadata: Metadata = msgspec.field(default_factory=Metadata)
+
+    @property
+    def key(self) -> str:
+        """``name``, or ``namespace/name`` of what is in a namespace."""
+        name, namespace = self.metadata.name, self.metadata.namespace
+        return f"{namespace}/{name}" if namespace else name
 
 
 class _Selecting(View):
