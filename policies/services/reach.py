@@ -1,10 +1,18 @@
 """Whether the load balancer of a Service can be reached from outside, and what to do about it.
 
-The provider is declared, or told by the class, or by the nodes, and only its own annotations count.
-Nodes of an unknown provider, or without any, are taken to make public load balancers, and decide
-only where no other node tells a known one. Where no node is known, offline or in a cluster whose
-RBAC keeps them from us, some provider's annotation must say internal and none may say otherwise:
-grant list and watch on nodes, or declare the provider, where that is not enough.
+Three questions, in this order:
+
+1. Who makes it (`_makers`)? The class tells, or the declared provider, or the nodes; nodes of an
+   unknown provider, or without any, decide only where no other node tells a known one. Where no
+   node is known, offline or in a cluster whose RBAC keeps them from us, everyone may have made it
+   whose annotations the Service carries.
+2. Does that controller make it public (`_judge`)? Only its own annotations count. An unknown class
+   or provider makes public ones. An update that leaves out what said public may change nothing
+   (`_kept`).
+3. Do source ranges keep the world away (`_behind_source_ranges`)? Only where this controller
+   enforces them.
+
+Every answer that lets the world in is a `Fault`; None at the end means that it stays outside.
 """
 
 from __future__ import annotations
@@ -93,7 +101,7 @@ def fault(
     remaining = [
         left
         for one in _faults(spec, annotations, cluster, declared, old)
-        if one and (left := _behind_source_ranges(one, spec, annotations, found))
+        if (left := _behind_source_ranges(one, spec, annotations, found))
     ]
     if not remaining:
         return None
@@ -122,46 +130,56 @@ def _annotations(service: Service) -> Mapping[str, str]:
     return (service.metadata and service.metadata.annotations) or {}
 
 
+class Maker(NamedTuple):
+    """One who may make the load balancer, with what it makes of the Service.
+
+    field: what chose this one. certain: False where nobody knows which cloud this is.
+    """
+
+    said: Said
+    field: str = "spec.type"
+    certain: bool = True
+
+
 def _faults(
     spec: ServiceSpec,
     annotations: Mapping[str, str],
     cluster: ClusterFacts,
     declared: Declared,
     old: Service | None,
-) -> Iterator[Fault | None]:
-    """One for everyone who may make the load balancer."""
+) -> Iterator[Fault]:
+    """One for every maker of a public one; one as well where nobody knows who makes it."""
+    makers, unknown = _makers(spec, annotations, cluster, declared)
+    if not makers and unknown:
+        yield unknown
+    for said, field, certain in makers:
+        if found := _kept(said, old) or _judge(said, annotations, field):
+            yield found if certain else found._replace(controller=None)
+
+
+def _makers(
+    spec: ServiceSpec, annotations: Mapping[str, str], cluster: ClusterFacts, declared: Declared
+) -> tuple[list[Maker], Fault | None]:
+    """Who may make the load balancer, and the fault of nobody being known to."""
     provider = PROVIDERS[declared.provider] if declared.provider else None
     if spec.loadBalancerClass:
         controller = of_class(spec.loadBalancerClass, provider)
         if controller is None:
-            yield _unknown_class(spec.loadBalancerClass)
-        else:
-            said = says(controller, annotations)
-            yield _kept(said, old) or _judge(said, annotations, "spec.loadBalancerClass")
-    elif providers := (provider,) if provider else detect(cluster.providers):
-        for one in providers:
-            controller = one.controller(annotations)
-            if spec.type == LOAD_BALANCER or controller.anyType:
-                said = says(controller, annotations)
-                yield _kept(said, old) or _judge(said, annotations)
-    elif not cluster.providers or spec.type != LOAD_BALANCER:
-        yield from _offline(spec, annotations, old)
-    else:
+            return [], _unknown_class(spec.loadBalancerClass)
+        return [Maker(says(controller, annotations), "spec.loadBalancerClass")], None
+    unknown: Fault | None = None
+    if providers := (provider,) if provider else detect(cluster.providers):
+        makers = [Maker(says(one.controller(annotations), annotations)) for one in providers]
+    elif cluster.providers and spec.type == LOAD_BALANCER:
         fix = "an administrator can declare internal ones (netreeve explain load-balancer)"
-        yield Fault("spec.type", _PUBLIC, f"{_PRIVATE_WAY}; {fix}")
-
-
-def _offline(
-    spec: ServiceSpec, annotations: Mapping[str, str], old: Service | None
-) -> Iterator[Fault | None]:
-    said = list(anywhere(annotations))
-    if not said and spec.type == LOAD_BALANCER:
+        return [], Fault("spec.type", _PUBLIC, f"{_PRIVATE_WAY}; {fix}")
+    else:
+        makers = [Maker(one, certain=False) for one in anywhere(annotations)]
         fix = "set your provider's annotation for internal ones (netreeve explain load-balancer)"
-        yield Fault("spec.type", _PUBLIC, f"{fix}, or {_PRIVATE_WAY}")
-    for one in said:
-        if spec.type == LOAD_BALANCER or one.controller.anyType:
-            found = _kept(one, old) or _judge(one, annotations)
-            yield found and found._replace(controller=None)
+        unknown = Fault("spec.type", _PUBLIC, f"{fix}, or {_PRIVATE_WAY}")
+    if spec.type == LOAD_BALANCER:
+        return makers, unknown
+    return [one for one in makers if one.said.controller.anyType], None
 
 
 def _kept(said: Said, old: Service | None) -> Fault | None:
@@ -186,11 +204,9 @@ def _unknown_class(name: str) -> Fault:
     )
 
 
-def _judge(
-    said: Said, annotations: Mapping[str, str], chosen_by: str = "spec.type"
-) -> Fault | None:
-    """The fault in what a controller says; ``chosen_by``: the field that made it this one."""
-    controller, field, advice = said.controller, chosen_by, _advice(said.controller)
+def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | None:
+    """The fault in what a controller says; ``field``: what made it this one."""
+    controller, advice = said.controller, _advice(said.controller)
     if said.internal:
         return None
     if said.key:
