@@ -35,7 +35,7 @@ from rich.text import Text
 from policies.model import Request
 from policies.resources import Resource
 from webhook.audit.findings import Unreadable
-from webhook.audit.judge import apply, creation, namespace_labels
+from webhook.audit.judge import apply, creation, defaulted
 from webhook.audit.kinds import kinds
 from webhook.audit.manifests import Manifest
 from webhook.audit.sources import Sources
@@ -173,10 +173,8 @@ def ask(client: httpx.Client, sample: Manifest) -> Answer:
     group, _, version = sample.api_version.rpartition("/")
     if (group, sample.kind) not in KINDS:
         raise DemoError(f"{sample.file}: the demo does not know the kind {sample.kind}")
-    obj = sample.object
-    request = creation(KINDS[group, sample.kind], obj, "default")
-    if sample.kind == "Namespace":  # the one default that a verdict can depend on here
-        obj = {**obj, "metadata": {**obj["metadata"], "labels": namespace_labels(obj)}}
+    request = creation(KINDS[group, sample.kind], sample.object, "default")
+    obj = defaulted(sample.object, request)
     mutated = post(client, "/mutate", review(request, version, obj))
     patch = json.loads(base64.b64decode(mutated["patch"])) if "patch" in mutated else []
     # The API server asks no further after a denial; here all reasons are wanted.

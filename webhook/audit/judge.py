@@ -63,7 +63,7 @@ def judge(gate: Gate, request: Request, obj: dict[str, Any]) -> Outcome:
 
 def admitted(gate: Gate, request: Request, obj: dict[str, Any]) -> tuple[dict[str, Any], Verdict]:
     """The object as the mutating policies leave it, and what that pass said."""
-    obj = _defaulted(obj, request)
+    obj = defaulted(obj, request)
     verdict = gate.mutate(Review(request, msgspec.json.encode(obj)))
     return apply(obj, verdict.patch), verdict
 
@@ -76,7 +76,7 @@ def namespace_labels(namespace: dict[str, Any]) -> dict[str, str]:
     return {**own, NAME_LABEL: text_at(namespace, "metadata", "name")}
 
 
-def _defaulted(obj: dict[str, Any], request: Request) -> dict[str, Any]:
+def defaulted(obj: dict[str, Any], request: Request) -> dict[str, Any]:
     """The object with the one default that can change a verdict: overrides select by labels."""
     if request.resource != "namespaces" or not request.name:
         return obj
