@@ -33,6 +33,12 @@ class _When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     imageBefore: str | None = None
 
 
+class _NodeBlocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    configMap: str
+    key: str
+    text: str
+
+
 class _Cni(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     source: str
@@ -44,8 +50,10 @@ class _Cni(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: Labels = {}
     group: str | None = None
     fallback: bool = False
+    ownNodes: bool = False
     when: tuple[_When, ...] = ()
     ipBlocksMatchPods: bool = True
+    nodeBlocks: _NodeBlocks | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -74,9 +82,11 @@ class Plugin(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The answer for the cluster, from those of its plugins: one that enforces is enough.
+    """The answer for the cluster, from those of its plugins: one that enforces is enough for the
+    nodes that share them.
 
-    ip_blocks_match_pods: false where a plugin that enforces never matches pods by address.
+    ip_blocks_match_pods: false where a plugin that enforces never matches pods by address;
+    ip_blocks_match_nodes: nodes neither.
     """
 
     state: State
@@ -84,6 +94,7 @@ class Verdict(NamedTuple):
     plugins: tuple[Plugin, ...]
     notes: tuple[str, ...]
     ip_blocks_match_pods: bool
+    ip_blocks_match_nodes: bool
 
 
 class _Found(NamedTuple):
@@ -99,20 +110,53 @@ def verdict(facts: Facts) -> Verdict:
     matching = [one for cni in TABLE.cnis for one in _match(cni, facts)]
     found = [one for one in matching if not one.cni.fallback] or matching
     plugins = tuple(_judge(one, facts) for one in found)
-    decisive = next(
-        (one for state in ("enforcing", "not-enforcing") for one in plugins if one.state == state),
-        Plugin("", "unknown", "no CNI plugin was recognised", ()),
-    )
+    decisive = _decisive(list(zip(found, plugins, strict=True)))
     notes = [note for one in found for note in one.cni.notes]
+    labels_only = [
+        one.cni
+        for one, plugin in zip(found, plugins, strict=True)
+        if not one.cni.ipBlocksMatchPods and plugin.state == "enforcing"
+    ]
     return Verdict(
         decisive.state,
         decisive.reason,
         plugins,
         (*notes, *_of_nodes(facts)),
-        not any(
-            not one.cni.ipBlocksMatchPods and plugin.state == "enforcing"
-            for one, plugin in zip(found, plugins, strict=True)
-        ),
+        not labels_only,
+        all(_matches_nodes(one, facts) for one in labels_only),
+    )
+
+
+def _decisive(plugins: list[tuple[_Found, Plugin]]) -> Plugin:
+    """The best of those that share their nodes; where nodes have different ones, the worst."""
+    shared = _best([plugin for found, plugin in plugins if not found.cni.ownNodes])
+    own = _best([plugin for found, plugin in plugins if found.cni.ownNodes])
+    sides = [one for one in (shared, own) if one is not None]
+    if not sides:
+        return Plugin("", "unknown", "no CNI plugin was recognised", ())
+    worst = max(sides, key=lambda one: _STATES.index(one.state))
+    if len({one.state for one in sides}) > 1:
+        return worst._replace(reason=f"on some of the nodes: {worst.reason}")
+    return worst
+
+
+_STATES: tuple[State, ...] = ("enforcing", "unknown", "not-enforcing")
+
+
+def _best(plugins: list[Plugin]) -> Plugin | None:
+    for state in ("enforcing", "not-enforcing", "unknown"):
+        for one in plugins:
+            if one.state == state:
+                return one
+    return None
+
+
+def _matches_nodes(cni: _Cni, facts: Facts) -> bool:
+    wanted = cni.nodeBlocks
+    return wanted is not None and any(
+        f"{one.namespace}/{one.name}" == wanted.configMap
+        and wanted.text in one.data.get(wanted.key, "")
+        for one in facts.config_maps
     )
 
 

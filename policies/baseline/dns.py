@@ -36,6 +36,7 @@ class _Resolver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str | None = None
     kubelet: str | None = None
     addresses: tuple[str, ...] = ()
+    onNode: bool = False
 
     def runs(self, facts: Facts) -> bool:
         """API groups tell before the first node is there, and none comes while pods are gated."""
@@ -66,14 +67,20 @@ def namespaces(config: Dns) -> frozenset[str]:
     return frozenset(one.namespace for one in config.services or TABLE.services)
 
 
-def resolve(config: Dns, facts: Facts, *, ip_blocks_match_pods: bool = True) -> Resolved:
-    """What pods must be able to reach; ``ip_blocks_match_pods``: false where Cilium enforces."""
+def resolve(
+    config: Dns,
+    facts: Facts,
+    *,
+    ip_blocks_match_pods: bool = True,
+    ip_blocks_match_nodes: bool = True,
+) -> Resolved:
+    """What pods must be able to reach; the keywords: as of `cni.Verdict`."""
     found: list[Grant | Problem] = []
     services = tuple(_services(config, facts))
     for service in services:
         found += _behind(service, facts)
     found += _node_local(config, facts, ip_blocks_match_pods)
-    found += _resolvers(facts, services)
+    found += _resolvers(facts, services, ip_blocks_match_pods)
     if config.addresses:
         peers = blocks(config.addresses)
         found.append(_grant(peers, (DNS_PORT,), "configured: baseline.dns.addresses"))
@@ -82,7 +89,7 @@ def resolve(config: Dns, facts: Facts, *, ip_blocks_match_pods: bool = True) -> 
     problems += _configured_and_absent(config, facts)
     if not grants:
         problems.append(_not_found(config))
-    elif not ip_blocks_match_pods:
+    elif not ip_blocks_match_nodes:
         problems += _host_network_on_cilium(services, facts)
     return Resolved(grants, tuple(problems))
 
@@ -204,6 +211,12 @@ _ON_CILIUM = (
 )
 
 
+_RESOLVER_ON_CILIUM = (
+    f"answers on the node, which no NetworkPolicy opens on Cilium: open it by {_CILIUM_POLICY}: "
+    f"[host] and port {DNS_PORT}"
+)
+
+
 def _local_addresses(daemon_set: DaemonSet) -> tuple[str, ...] | None:
     """The values of -localip, in every form that Go's flag package takes; None without the flag."""
     found: list[str] | None = None
@@ -217,7 +230,9 @@ def _local_addresses(daemon_set: DaemonSet) -> tuple[str, ...] | None:
     return tuple(one for one in map(canonical, found) if one and not ip_address(one).is_unspecified)
 
 
-def _resolvers(facts: Facts, services: tuple[Service, ...]) -> Iterator[Grant | Problem]:
+def _resolvers(
+    facts: Facts, services: tuple[Service, ...], ip_blocks_match_pods: bool
+) -> Iterator[Grant | Problem]:
     for one in TABLE.resolvers:
         if not one.runs(facts):
             continue
@@ -225,6 +240,8 @@ def _resolvers(facts: Facts, services: tuple[Service, ...]) -> Iterator[Grant | 
         if addresses:
             why = f"{one.name}: pods may ask a resolver on their node at this address"
             yield _grant(blocks(addresses), (DNS_PORT,), why)
+            if one.onNode and not ip_blocks_match_pods:
+                yield Problem("ResolverOnCilium", f"{one.name} {_RESOLVER_ON_CILIUM}")
         else:
             yield Problem(
                 "ResolverAddressUnknown",

@@ -77,7 +77,12 @@ class Plan(NamedTuple):
 def environment(config: BaselineConfig, facts: Facts) -> Environment:
     """To be made anew whenever the facts or the configuration change."""
     enforced = cni.verdict(facts)
-    resolved = dns.resolve(config.dns, facts, ip_blocks_match_pods=enforced.ip_blocks_match_pods)
+    resolved = dns.resolve(
+        config.dns,
+        facts,
+        ip_blocks_match_pods=enforced.ip_blocks_match_pods,
+        ip_blocks_match_nodes=enforced.ip_blocks_match_nodes,
+    )
     return Environment(config, facts, enforced, resolved)
 
 
@@ -127,7 +132,7 @@ def _problems(
         *environment.dns.problems,
         *meshes.problems(modes, config.controlPlanes, facts),
         *presets.problems(
-            baseline.allow, facts, ip_blocks_match_pods=environment.cni.ip_blocks_match_pods
+            baseline.allow, facts, ip_blocks_match_nodes=environment.cni.ip_blocks_match_nodes
         ),
     )
 

@@ -135,11 +135,11 @@ def opened(allow: Allow, facts: Facts, tunnels: tuple[Port, ...]) -> tuple[Opene
     )
 
 
-def problems(allow: Allow, facts: Facts, *, ip_blocks_match_pods: bool) -> Iterator[Problem]:
+def problems(allow: Allow, facts: Facts, *, ip_blocks_match_nodes: bool) -> Iterator[Problem]:
     """What of this cannot work in this cluster."""
     if allow.apiServer and not facts.slices_named(*_API_SERVER):
         yield Problem("ApiServerNotFound", "the Service default/kubernetes has no endpoints")
-    if allow.apiServer and not ip_blocks_match_pods:
+    if allow.apiServer and not ip_blocks_match_nodes:
         yield Problem(
             "ApiServerOnCilium",
             "Cilium matches no ipBlock with API servers that run on nodes of the cluster: there, "

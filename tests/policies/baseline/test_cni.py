@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from policies.baseline.cni import TABLE, verdict
@@ -50,6 +51,7 @@ def _one(name: str, *containers: Container, namespace: str = "kube-system") -> F
 CALICO, FLANNEL = _container("calico-node"), _container("kube-flannel")
 NETPOL = _container("kube-network-policies")
 AKS = {"kubernetes.azure.com/network-policy": "none"}
+AUTO_NODE = Node(labels={"eks.amazonaws.com/compute-type": "auto"})
 AUTO = frozenset({"eks.amazonaws.com"})
 ON = ConfigMap("kube-system", "amazon-vpc-cni", {"enable-network-policy-controller": "true"})
 
@@ -178,6 +180,33 @@ VERDICTS = {
         "enforcing",
         ("EKS Auto Mode",),
     ),
+    "EKS Auto Mode by its nodes": (
+        Facts(nodes=(AUTO_NODE,), groups=AUTO, config_maps=(ON,)),
+        "enforcing",
+        ("EKS Auto Mode",),
+    ),
+    "the node monitoring agent's API group on another EKS cluster": (
+        msgspec.structs.replace(_aws(controller="true"), groups=AUTO),
+        "not-enforcing",
+        ("AWS VPC CNI",),
+    ),
+    "EKS Auto Mode beside nodes that enforce nothing": (
+        msgspec.structs.replace(_aws(controller="true"), groups=AUTO, nodes=(AUTO_NODE,)),
+        "not-enforcing",
+        ("AWS VPC CNI", "EKS Auto Mode"),
+    ),
+    "EKS Auto Mode beside nodes that enforce as well": (
+        msgspec.structs.replace(
+            _aws("--enable-network-policy=true", controller="true"), nodes=(AUTO_NODE,)
+        ),
+        "enforcing",
+        ("AWS VPC CNI", "EKS Auto Mode"),
+    ),
+    "EKS Auto Mode that enforces nothing beside Calico": (
+        Facts(nodes=(AUTO_NODE,), daemon_sets=(_daemon_set("calico-node", CALICO),)),
+        "not-enforcing",
+        ("Calico", "EKS Auto Mode"),
+    ),
     "Azure NPM": (_one("azure-npm"), "enforcing", ("Azure NPM",)),
     "AKS alone": (
         Facts(nodes=(Node(labels=AKS),)),
@@ -240,6 +269,26 @@ def test_what_decided_is_part_of_the_evidence() -> None:
 )
 def test_whether_ip_blocks_match_pods(facts: Facts, match: bool) -> None:
     assert verdict(facts).ip_blocks_match_pods is match
+
+
+@pytest.mark.parametrize(
+    ("facts", "match"),
+    [
+        (_cilium(), False),
+        (_cilium(policy_cidr_match_mode=""), False),
+        (_cilium(policy_cidr_match_mode="nodes"), True),
+        (_one("anetd"), False),
+        (_one("calico-node", CALICO), True),
+        (Facts(), True),
+    ],
+)
+def test_whether_ip_blocks_match_nodes(facts: Facts, match: bool) -> None:
+    assert verdict(facts).ip_blocks_match_nodes is match
+
+
+def test_where_nodes_differ_it_is_said() -> None:
+    mixed = msgspec.structs.replace(_aws(controller="true"), nodes=(AUTO_NODE,))
+    assert verdict(mixed).reason.startswith("on some of the nodes: the AWS VPC CNI enforces")
 
 
 def test_nodes_that_no_policy_reaches_are_said() -> None:

@@ -43,7 +43,7 @@ FOUND_OUT = Dns()
 
 
 def _resolve(facts: Facts, config: Dns = FOUND_OUT, *, cilium: bool = False) -> Resolved:
-    return resolve(config, facts, ip_blocks_match_pods=not cilium)
+    return resolve(config, facts, ip_blocks_match_pods=not cilium, ip_blocks_match_nodes=not cilium)
 
 
 def _reasons(found: Resolved) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.baseline.cni import verdict
-from policies.baseline.dns import resolve
+from policies.baseline.objects import environment
 from webhook.config import GateConfig
 from webhook.doctor.finding import Check, Finding, error, warning
 from webhook.doctor.seen import Seen
@@ -20,8 +19,7 @@ def run(seen: Seen) -> Iterator[Finding]:
     config = (seen.config or GateConfig()).baseline
     if seen.facts is None or not config.enabled:
         return
-    matching = verdict(seen.facts).ip_blocks_match_pods
-    for one in resolve(config.dns, seen.facts, ip_blocks_match_pods=matching).problems:
+    for one in environment(config, seen.facts).dns.problems:
         kind = NOT_FOUND if one.reason == "DnsNotFound" else PROBLEM
         remedy = "set baseline.dns in the configuration (docs/baseline.md)"
         yield kind.found("DNS of the cluster", f"{one.reason}: {one.message}", remedy)
