@@ -66,7 +66,7 @@ bench: $(READY) control-plane ## Requests per second and latency, beside a Go we
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: docs
-docs: $(READY) ## Write docs/policies.md, the schemas of docs/ and the manifests anew
+docs: $(READY) ## Write generated docs, schemas and manifests anew
 	$(BIN)/netreeve explain -o markdown > docs/policies.md
 	$(BIN)/python -m webhook.config.jsonschema > docs/config.schema.json
 	$(BIN)/python -m tests.helm.manifests
