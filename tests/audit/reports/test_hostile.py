@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
@@ -64,6 +65,27 @@ def shape(value: object) -> object:
     if isinstance(value, list):
         return [shape(one) for one in value]
     return type(value).__name__
+
+
+@hostile
+def test_a_page_keeps_its_markup(text: str) -> None:
+    class Tags(HTMLParser):
+        def __init__(self, page: str) -> None:
+            super().__init__()
+            self.found: list[object] = []
+            self.feed(page)
+            self.close()
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.found.append((tag, attrs))
+
+        def handle_comment(self, data: str) -> None:
+            self.found.append(data)
+
+    assert (
+        Tags(written(everywhere(text), "html")).found
+        == Tags(written(everywhere("a"), "html")).found
+    )
 
 
 @hostile
