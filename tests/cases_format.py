@@ -21,6 +21,7 @@ from policies.model import (
     Request,
     User,
 )
+from policies.network_policies.views import NetworkPolicy
 from policies.resources import Resource
 from webhook.admission.gate import Review
 from webhook.admission.plan import Ruleset
@@ -54,6 +55,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cluster: ClusterFacts | None = None
     namespaceLabels: dict[str, str] | None = None
     baseline: Baseline | None = None
+    otherPolicies: tuple[dict[str, Any], ...] = ()
     early: bool = False
     config: dict[str, Any] | None = None
     fields: tuple[str, ...] = ()
@@ -123,9 +125,16 @@ class Case:
             early=self.spec.early,
             namespaceLabels=None if request.resource == "namespaces" else self.spec.namespaceLabels,
             baseline=self.spec.baseline,
+            otherPolicies=self.other_policies,
             old=self._old,
             cluster=self.spec.cluster or ClusterFacts(),
         )
+
+    @property
+    def other_policies(self) -> tuple[NetworkPolicy, ...] | None:
+        """Not known where the case has none."""
+        found = tuple(msgspec.convert(one, NetworkPolicy) for one in self.spec.otherPolicies)
+        return found or None
 
     @property
     def _old(self) -> Any:

@@ -22,6 +22,7 @@ from policies.model import (
     ClusterFacts,
     Violation,
 )
+from policies.network_policies.views import NetworkPolicy
 from tests.cases_format import CONFIG_HEADER, Case
 from webhook.admission.gate import Gate, Offline
 from webhook.admission.patch import diff
@@ -48,6 +49,9 @@ class KnownNamespace(Offline):
 
     def baseline(self, namespace: str) -> Baseline | None:
         return self.case.spec.baseline if self.case else None
+
+    def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
+        return self.case.other_policies if self.case else None
 
     def facts(self) -> ClusterFacts:
         return (self.case and self.case.spec.cluster) or ClusterFacts()
@@ -137,7 +141,7 @@ def ask_command_line(case: Case, folder: Path) -> Answer:
 
 
 def command_line(case: Case, folder: Path) -> list[str]:
-    """Arguments that check the case; a Namespace beside it tells the labels, where it has any."""
+    """Arguments that check the case, with what it knows of its namespace beside it."""
     others = {
         policy.id: {"action": "Off"}
         for policy in catalogue()
@@ -145,7 +149,7 @@ def command_line(case: Case, folder: Path) -> list[str]:
     }
     own = case.spec.config or {}
     config = {**CONFIG_HEADER, **own, "policies": {**others, **own.get("policies", {})}}
-    items = [case.subject]
+    items = [*case.spec.otherPolicies, case.subject]
     if case.spec.namespaceLabels is not None and case.resource.namespaced:
         metadata = {"name": case.request.namespace, "labels": case.spec.namespaceLabels}
         items.insert(0, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
