@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from importlib.metadata import PackageNotFoundError, version
 
 from webhook.cli import options
 
@@ -15,7 +16,7 @@ would wait for a webhook, certificates, endpoints, rules, rights, DNS, clocks
 and more. Works before Netreeve is installed, too: then it says whether it
 could be.
 
-Changes nothing. One Service that must be denied is sent as a dry run."""
+Changes nothing. One Deployment that must be denied is sent as a dry run."""
 
 _EPILOG = """\
 Exit codes:
@@ -72,12 +73,22 @@ def run(args: argparse.Namespace) -> int:
     from webhook.cluster.errors import ClusterError  # noqa: PLC0415
     from webhook.doctor import json, table  # noqa: PLC0415
     from webhook.doctor.finding import Severity  # noqa: PLC0415
+    from webhook.doctor.reading import Asked  # noqa: PLC0415
 
     try:
         kubeconfig = options.kubeconfig(args)
-        found = asyncio.run(examined(kubeconfig, args.context, args.namespace, everyone=args.all))
+        asked = Asked(args.namespace, args.all, _version())
+        found = asyncio.run(examined(kubeconfig, args.context, asked))
     except (options.UsageError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
     {"table": table.write, "json": json.write}[args.output](found, sys.stdout)
     return found.exit_code(Severity(args.fail_on))
+
+
+def _version() -> str:
+    """Empty for sources that are not installed: then there is nothing to compare."""
+    try:
+        return version("netreeve")
+    except PackageNotFoundError:
+        return ""

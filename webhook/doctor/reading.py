@@ -1,7 +1,7 @@
 """One look at a live cluster, with the rights of whoever looks; decides nothing.
 
 Only reads, with two exceptions that change nothing either: reviews that ask the authorizer, and
-one Service that is created as a dry run.
+one Deployment that is created as a dry run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from webhook.config import ConfigError, GateConfig, load
 from webhook.doctor import names, rescue, views
 from webhook.doctor.clock import clock
 from webhook.doctor.matching import Served, match
-from webhook.doctor.requests import Request
+from webhook.doctor.requests import Json, Request
 from webhook.doctor.rights import Right, rights
 from webhook.doctor.seen import Hook, KindOfHook, Leaf, Place, Proof, Seen, hooks
 from webhook.probe import NotProvenError, Peer, served
@@ -34,13 +34,25 @@ SLICES = "discovery.k8s.io/v1"
 AT_ONCE = 16
 HANDSHAKE_SECONDS = 3.0
 DRY_RUN = {"dryRun": "All", "fieldManager": "netreeve-doctor"}
-KNOWN_BAD = {
-    "apiVersion": "v1",
-    "kind": "Service",
-    "metadata": {"name": "netreeve-doctor", "labels": {"app.kubernetes.io/name": "netreeve"}},
-    "spec": {"type": "NodePort", "ports": [{"port": 80}]},
+_LABELS = {"app.kubernetes.io/name": "netreeve-doctor"}
+KNOWN_BAD: Json = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "netreeve-doctor"},
+    "spec": {
+        "replicas": 0,
+        "selector": {"matchLabels": _LABELS},
+        "template": {
+            "metadata": {"labels": _LABELS},
+            "spec": {
+                "hostNetwork": True,
+                "containers": [{"name": "main", "image": "registry.example/none:1"}],
+            },
+        },
+    },
 }
-"""Denied by the policy node-port, unless the configuration allows it."""
+"""Denied by the policy host-network, unless the configuration allows it; in the validating pass,
+which is why it is no Service."""
 
 
 class Asked(NamedTuple):
@@ -171,15 +183,14 @@ class Look:
         return tuple(await self._lists.all(where, views.Slice, chosen) or ())
 
     async def _rights(self, wanted: Iterable[Right]) -> dict[Right, bool] | None:
-        wanted = tuple(wanted)
-        try:
-            answers = await asyncio.gather(*map(self._right, wanted))
-        except RefusedError as error:
-            self._lists.unread.append(Unread(REVIEWS, str(error)))
+        wanted, before = tuple(wanted), len(self._lists.unread)
+        answers = await asyncio.gather(*map(self._right, wanted))
+        if len(self._lists.unread) > before:
             return None
         return dict(zip(wanted, answers, strict=True))
 
     async def _right(self, right: Right) -> bool:
+        """False as well where it may not be asked, which is remembered."""
         user = rescue.account(self._asked.namespace, right.account)
         resource, _, subresource = right.resource.partition("/")
         attributes = {
@@ -190,7 +201,11 @@ class Look:
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
                 "spec": spec}  # fmt: skip
         async with self._slots:
-            answer = await self._connection.write("POST", REVIEWS, msgspec.json.encode(body))
+            try:
+                answer = await self._connection.write("POST", REVIEWS, msgspec.json.encode(body))
+            except RefusedError as error:
+                self._lists.unread.append(Unread(REVIEWS, str(error)))
+                return False
         return decode(REVIEWS, answer, views.Review).status.allowed
 
     async def _facts(self, config: GateConfig) -> Facts | None:
@@ -217,7 +232,7 @@ class Look:
         namespace = _judged_namespace([one for one in found if one.ours], api)
         if namespace is None:
             return None
-        where = path("v1", "services", namespace)
+        where = path("apps/v1", "deployments", namespace)
         body = msgspec.json.encode(KNOWN_BAD)
         try:
             await self._connection.write("POST", where, body, params=DRY_RUN)
@@ -249,8 +264,9 @@ def _groups() -> set[str]:
 def _judged_namespace(ours: list[Hook], api: Served) -> str | None:
     """Where the known-bad object is judged: default, or the first that is."""
     for namespace in sorted(api.namespaces, key=lambda one: (one != "default", one)):
-        request = Request("CREATE", "", "v1", "services", "Service", namespace=namespace,
-                          name="netreeve-doctor", object=KNOWN_BAD)  # fmt: skip
+        request = Request("CREATE", "apps", "v1", "deployments", "Deployment",
+                          namespace=namespace, name="netreeve-doctor",
+                          object=KNOWN_BAD)  # fmt: skip
         if any(match(one.webhook, request, api).state == "called" for one in ours):
             return namespace
     return None

@@ -19,8 +19,8 @@ from webhook.doctor.requests import Json, Request
 
 SYSTEM, NODE_LEASES = "kube-system", "kube-node-lease"
 AUTHENTICATED = "system:authenticated"
-SHOP = "shop"
-"""Stands for the namespaces of users."""
+SHOP = "netreeve-doctor"
+"""Stands for the namespaces of users; a name that none of them has."""
 
 
 class Rescue(NamedTuple):

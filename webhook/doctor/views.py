@@ -72,7 +72,6 @@ class Webhook(msgspec.Struct, frozen=True):
     matchConditions: tuple[MatchCondition, ...] | None = None
     timeoutSeconds: int | None = None
     reinvocationPolicy: str | None = None
-    sideEffects: str | None = None
 
     @property
     def fails_closed(self) -> bool:

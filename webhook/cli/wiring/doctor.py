@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
 from webhook.doctor.reading import Asked, Look
@@ -12,18 +10,8 @@ from webhook.doctor.report import Report, report
 USER_AGENT = "netreeve-doctor"
 
 
-async def examined(
-    kubeconfig: str | None, context: str, namespace: str, *, everyone: bool
-) -> Report:
+async def examined(kubeconfig: str | None, context: str, asked: Asked) -> Report:
     """Raises ClusterError where the cluster cannot be asked at all."""
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
     async with Connection(source, user_agent=USER_AGENT) as connection:
-        return report(await Look(connection, Asked(namespace, everyone, _version())).look())
-
-
-def _version() -> str:
-    """ "" from sources: then there is nothing to compare."""
-    try:
-        return version("netreeve")
-    except PackageNotFoundError:
-        return ""
+        return report(await Look(connection, asked).look())

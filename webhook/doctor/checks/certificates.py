@@ -104,8 +104,8 @@ def _faults(kind: Kind, where: str, pem: bytes, remedy: str, seen: Seen) -> Iter
     for bundle in dict.fromkeys(one.webhook.clientConfig.caBundle for one in seen.ours):
         wrong = problems(pem, None, at=seen.now, name=name, authorities=bundle or None)
         for one in wrong:
-            of = " of the caBundle" if one.fault is Fault.CHAIN else ""
-            found[f"{one.text}{of}"] = None
+            text = "is not issued by an authority of the caBundle"
+            found[text if one.fault is Fault.CHAIN else one.text] = None
     for text in found:
         yield kind.found(where, text, remedy)
 

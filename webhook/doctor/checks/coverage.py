@@ -24,7 +24,9 @@ EXACT = warning(
 BY_LABELS = error(
     "object-selector", "Whoever writes an object chooses its labels, and so whether it is judged."
 )
-SHOP = "shop"
+SAMPLE = "netreeve-doctor"
+"""For what is not there: a name that no namespace has."""
+SERVICE = Rule("", "services")
 
 
 def run(seen: Seen) -> Iterator[Finding]:
@@ -35,12 +37,12 @@ def run(seen: Seen) -> Iterator[Finding]:
     )
     for kind, wanted in asked:
         hooks = [one for one in seen.ours if one.kind == kind]
-        missing = [text for rule in wanted for text in _missing(rule, hooks, seen)]
+        place = _judged(hooks, seen)
+        missing = [text for rule in wanted for text in _missing(rule, hooks, place, seen)]
         if hooks and missing:
             where = f"{kind}WebhookConfiguration {hooks[0].configuration}"
-            text = f"is not asked about {some(missing)}"
             remedy = "install the chart of the version of the servers again: helm upgrade"
-            yield MISSING.found(where, text, remedy, missing)
+            yield MISSING.found(where, f"is not asked about {some(missing)}", remedy, missing)
     for hook in seen.ours:
         if hook.webhook.matchPolicy == "Exact":
             yield EXACT.found(hook.title, "has matchPolicy Exact", _edit(hook))
@@ -53,30 +55,38 @@ def _edit(hook: Hook) -> str:
     return f"helm upgrade with the chart's own configuration, or kubectl edit {hook.resource}"
 
 
-def _missing(rule: Rule, hooks: list[Hook], seen: Seen) -> Iterator[str]:
+def _judged(hooks: list[Hook], seen: Seen) -> str:
+    """A namespace that is not left out: which are, another check says."""
+    for place in (SAMPLE, *sorted(seen.namespaces or ())):
+        request = _request(SERVICE, "v1", "CREATE", place)
+        if any(match(one.webhook, request, seen.served).state != "skipped" for one in hooks):
+            return place
+    return SAMPLE
+
+
+def _missing(rule: Rule, hooks: list[Hook], place: str, seen: Seen) -> Iterator[str]:
     """Requests of users that no webhook is called for. Versions that are not served have none."""
     for version in seen.served.versions.get((rule.group, rule.resource), ()):
         for operation in sorted(rule.operations):
-            request = _request(rule, version, operation)
+            request = _request(rule, version, operation, place)
             states = {match(one.webhook, request, seen.served).state for one in hooks}
             if states <= {"skipped"}:
                 group = f".{rule.group}" if rule.group else ""
                 yield f"{operation} {rule.resource}{group} {version}"
 
 
-def _request(rule: Rule, version: str, operation: str) -> Request:
+def _request(rule: Rule, version: str, operation: str, place: str) -> Request:
     """As a user sends it, of an object that belongs to a baseline, as only those may not go."""
     resource, _, subresource = rule.resource.partition("/")
-    body = {
-        "metadata": {"name": SHOP, "labels": {NAME_LABEL: SHOP, BASELINE: SHOP}},
-        "spec": {"changed": False},
-    }
+    name = place if (rule.group, resource) == ("", "namespaces") else SAMPLE
+    labels = {NAME_LABEL: name, BASELINE: SAMPLE}
+    body = {"metadata": {"name": name, "labels": labels}, "spec": {"changed": False}}
     after = {**body, "spec": {"changed": True}}
     return Request(
         operation, rule.group, version, resource, "",
         subresource=subresource,
-        namespace=SHOP,
-        name=SHOP,
+        namespace=place,
+        name=name,
         object=None if operation == "DELETE" else after,
         old=None if operation == "CREATE" else body,
     )  # fmt: skip

@@ -43,10 +43,13 @@ def _shared(hook: Hook, seen: Seen) -> Iterator[str]:
     """The resources that both of us may change, as an ordinary user writes them."""
     for rule in (rule for policy in catalogue() if policy.mutate for rule in policy.rules):
         for operation in sorted(rule.operations):
-            body = {"metadata": {"name": "shop"}, "spec": {}}
+            body = {"metadata": {"name": "web"}, "spec": {}}
             request = Request(
-                operation, rule.group, "v1", rule.resource, "", namespace="shop", name="shop",
-                object=body, old=None if operation == "CREATE" else body,
+                operation, rule.group, "v1", rule.resource, "",
+                namespace="netreeve-doctor",
+                name="web",
+                object=body,
+                old=None if operation == "CREATE" else body,
             )  # fmt: skip
             if match(hook.webhook, request, seen.served).state in ("called", "unknown"):
                 yield rule.resource

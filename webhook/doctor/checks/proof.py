@@ -12,14 +12,14 @@ from webhook.doctor.seen import Seen
 ADMITTED = error("known-bad-admitted", "The gate is there, and lets through what it should deny.")
 FAILED = error("call-failed", "The API server cannot call the webhook, and denies the request.")
 REFUSED = info("known-bad-refused-by-others", "Nothing was proven by this request.")
-POLICY = "node-port"
+POLICY = "host-network"
 
 
 def run(seen: Seen) -> Iterator[Finding]:
     proof = seen.proof
     if proof is None:
         return
-    where = f"a NodePort Service in {proof.namespace}, as a dry run"
+    where = f"a Deployment with hostNetwork in {proof.namespace}, as a dry run"
     logs = f"kubectl logs -n {seen.namespace} deployment/netreeve-serve"
     ours = [one.webhook.name for one in seen.ours]
     if any(f'failed calling webhook "{name}"' in proof.message for name in ours):
@@ -28,7 +28,7 @@ def run(seen: Seen) -> Iterator[Finding]:
         if seen.enforcing and _denied(seen.config):
             yield ADMITTED.found(where, "was admitted", logs)
     elif not any(f'webhook "{name}" denied' in proof.message for name in ours):
-        remedy = "ask for the right to create services, or look at who refuses it"
+        remedy = "ask for the right to create deployments, or look at who refuses it"
         yield REFUSED.found(where, f"was refused by somebody else: {proof.message}", remedy)
 
 

@@ -14,7 +14,6 @@ LONG = warning(
 SHORT = warning(
     "timeout-short", "A busy server, or a new connection, needs more: then the request fails."
 )
-EFFECTS = warning("side-effects", "The API server refuses dry runs where a webhook has others.")
 LONGEST, SHORTEST = 10, 3
 
 
@@ -25,15 +24,12 @@ def run(seen: Seen) -> Iterator[Finding]:
             yield LONG.found(hook.title, f"may take {seconds} s", f"{remedy} at most {LONGEST}")
         if hook.ours and hook.kind == "Validating" and seconds < SHORTEST:
             yield SHORT.found(hook.title, f"may take {seconds} s only", f"{remedy} {SHORTEST}")
-        if hook.webhook.sideEffects not in ("None", "NoneOnDryRun"):
-            text = f"has sideEffects {hook.webhook.sideEffects}"
-            yield EFFECTS.found(hook.title, text, f"kubectl edit {hook.resource}: sideEffects")
 
 
 CHECK = Check(
     id="timeouts",
     title="webhooks may take neither too long nor too short a time",
-    kinds=(LONG, SHORT, EFFECTS),
+    kinds=(LONG, SHORT),
     run=run,
     needs=("hooks",),
     about="any webhook",
