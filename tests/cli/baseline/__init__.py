@@ -1,0 +1,1 @@
+"""``netreeve baseline`` on a real cluster: show, preview, adopt, remove."""
