@@ -22,7 +22,10 @@ class View(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class OwnerReference(View):
+    apiVersion: str | None = None
     kind: str | None = None
+    name: str | None = None
+    controller: bool | None = None
 
 
 class ObjectMeta(View):
