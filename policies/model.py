@@ -179,6 +179,7 @@ class Policy(Generic[S, P]):
     ratchet does not forgive what it finds, because nothing changes from the old to the old.
     ``early``: it also judges in the mutating pass, where only what the user wrote is there; what
     it denies then is denied, and warnings wait for the validating pass.
+    ``exemptable``: an exemption can lift what it finds; not so where others would lose by it.
     """
 
     id: str
@@ -192,6 +193,7 @@ class Policy(Generic[S, P]):
     strict_params: Mapping[str, Any] = field(default_factory=dict)
     compares: bool = False
     early: bool = False
+    exemptable: bool = True
     validate: Callable[[S, Request, P], Iterable[Violation]] | None = None
     mutate: Callable[[S, Request, P], None] | None = None
 

@@ -147,5 +147,6 @@ POLICY = Policy(
     strict=Action.DENY,
     params=BaselineConfig,
     compares=True,
+    exemptable=False,
     validate=validate,
 )

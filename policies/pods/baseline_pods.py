@@ -79,5 +79,6 @@ POLICY = Policy(
     strict=Action.DENY,
     params=BaselineConfig,
     compares=True,
+    exemptable=False,
     validate=validate,
 )

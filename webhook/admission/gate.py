@@ -21,11 +21,14 @@ from policies.model import (
     ClusterFacts,
     Policy,
     Request,
+    Right,
     Violation,
 )
 from policies.network_policies.views import NetworkPolicy
 from policies.workloads import shows_static_pod
-from webhook.admission.patch import diff, shell
+from webhook.admission.claiming import Case, is_claiming, may_claim
+from webhook.admission.exempt import NO_KEYS, Exemptions, Trust
+from webhook.admission.patch import Operation, diff, shell
 from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.ratchet import (
     NO_ANSWERS,
@@ -35,8 +38,11 @@ from webhook.admission.ratchet import (
     lift,
 )
 from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
+from webhook.exemptions.stamp import KeyRing
 
 Steps = tuple[Step, ...]
+END_OF_TIME = 2.0e11
+"""Unix time of the year 8307."""
 MOST_FINDINGS = 1000
 """Of one policy on one object: 3 MB of external IPs would keep everyone waiting for 4 seconds."""
 
@@ -56,6 +62,9 @@ class Cluster(Protocol):
     def facts(self) -> ClusterFacts:
         """Providers and node addresses as far as known."""
 
+    def exemption(self, namespace: str) -> Mapping[str, str]:
+        """The annotations of a namespace that are about an exemption; {} for none, or unknown."""
+
 
 class Offline:
     """A cluster of which nothing is known; a start for those that know a little."""
@@ -72,22 +81,42 @@ class Offline:
     def facts(self) -> ClusterFacts:
         return NOTHING_KNOWN
 
+    def exemption(self, namespace: str) -> Mapping[str, str]:
+        return {}
+
 
 class Review(msgspec.Struct, frozen=True):
-    """A Request with its objects as JSON; old is None except on UPDATE and DELETE."""
+    """A Request with its objects as JSON; old is None except on UPDATE and DELETE.
+
+    now: Unix time, because exemptions end; without it every one has. stored: the object is in the
+    cluster and nobody writes it now.
+    """
 
     request: Request
     object: Body | None = None
     old: Body | None = None
+    now: float = END_OF_TIME
+    stored: bool = False
 
 
 class Gate:
-    """Judges reviews by a fixed ruleset. Has no state; safe to share and to swap."""
+    """Judges reviews by a fixed ruleset. Has no state; safe to share and to swap.
 
-    def __init__(self, ruleset: Ruleset, cluster: Cluster | None = None) -> None:
+    keys: for the stamps of exemptions. trust: what becomes of exemptions without a stamp.
+    """
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        cluster: Cluster | None = None,
+        *,
+        keys: KeyRing = NO_KEYS,
+        trust: Trust = Trust.ASK,
+    ) -> None:
         self._lanes = lanes(ruleset)
         self._excluded = ruleset.excluded_namespaces
         self._cluster = cluster
+        self._exemptions = Exemptions(ruleset, cluster, keys, trust)
 
     def concerns(self, request: Request) -> bool:
         """Whether any policy speaks to requests like this one."""
@@ -104,11 +133,11 @@ class Gate:
             return ALLOWED
         return self._verdict(lane, lane.validating, request, review, answers)
 
-    def mutate(self, review: Review) -> Verdict:
+    def mutate(self, review: Review, answers: Answers = NO_ANSWERS) -> Verdict:
         """The patch that the mutating policies want; an object they cannot read is denied.
 
         Policies that judge early are asked first: what they deny here nobody can see any more in
-        the validating pass.
+        the validating pass. The patch also stamps exemptions; answers as for `validate`.
         """
         request = review.request
         lane = self._lane(request)
@@ -116,13 +145,27 @@ class Gate:
             return ALLOWED
         if lane.early:
             asked = msgspec.structs.replace(request, early=True)
-            if not self._verdict(lane, lane.early, asked, review, NO_ANSWERS).allowed:
-                # Nobody will ask further, so every reason is given now.
-                full = self._verdict(lane, lane.validating, asked, review, NO_ANSWERS)
-                return Verdict(full.under(Action.DENY), (), full.errors)
-        return self._changed(lane, request, review) if lane.mutating else ALLOWED
+            if not self._verdict(lane, lane.early, asked, review, answers).allowed:
+                # Every reason is given now: nobody will ask further, but for answers.
+                full = self._verdict(lane, lane.validating, asked, review, answers)
+                return Verdict(full.under(Action.DENY), (), full.errors, full.questions)
+        if not lane.mutating:
+            return self._stamped(lane, review, answers)
+        return self._changed(lane, request, review, answers)
 
-    def _changed(self, lane: Lane, request: Request, review: Review) -> Verdict:
+    def _stamped(self, lane: Lane, review: Review, answers: Answers) -> Verdict:
+        """The stamps of an object that no policy changes, which is not even read without claims."""
+        if not may_claim(review.object):
+            return ALLOWED
+        try:
+            view = lane.read(review.object)
+            subjects = lane.resource.subjects(view)
+        except UNREADABLE:
+            return ALLOWED  # the validating pass says what is wrong
+        patch, questions = self._stamps(lane, review, view, subjects, answers)
+        return Verdict((), patch, (), questions)
+
+    def _changed(self, lane: Lane, request: Request, review: Review, answers: Answers) -> Verdict:
         try:
             after = lane.read(review.object)
             before, subjects = shell(after), lane.resource.subjects(after)
@@ -136,8 +179,36 @@ class Gate:
                 except Exception as error:  # rule 1: a policy that raises is no allow
                     finding = Finding(step.policy.id, Action.DENY, _failed(error))
                     return Verdict((finding,), (), (error,))
-        patch = tuple(diff(before, after))
-        return Verdict((), patch) if patch else ALLOWED
+        stamps, questions = self._stamps(lane, review, after, subjects, answers)
+        patch = (*diff(before, after), *stamps)
+        return Verdict((), patch, (), questions) if patch or questions else ALLOWED
+
+    def _stamps(
+        self,
+        lane: Lane,
+        review: Review,
+        view: Any,
+        subjects: tuple[Any, ...],
+        answers: Answers,
+    ) -> tuple[tuple[Operation, ...], tuple[Right, ...]]:
+        """The operations that stamp exemptions, and the rights that are still to be known."""
+        request = review.request
+        if review.stored or request.subresource or not is_claiming(view, subjects):
+            return (), ()
+        case = self._case(lane, request, review, view, subjects)
+        return self._exemptions.stamps(case, answers)
+
+    def _case(
+        self, lane: Lane, request: Request, review: Review, view: Any, subjects: tuple[Any, ...]
+    ) -> Case:
+        case = Case(request, review.now, review.stored, view, subjects)
+        if request.operation != UPDATE:
+            return case
+        try:
+            old = lane.read(review.old)
+            return case._replace(old_view=old, old_subjects=lane.resource.subjects(old))
+        except UNREADABLE:
+            return case  # as good as new
 
     def _verdict(
         self, lane: Lane, steps: Steps, request: Request, review: Review, answers: Answers
@@ -145,20 +216,35 @@ class Gate:
         request = self._comparing(lane, self._placed(request), review.old)
         errors: list[Exception] = []
         body = review.old if request.operation == DELETE else review.object
-        findings = self._judge(lane, steps, request, body, errors)
-        if not findings:
+        findings, view, subjects = self._judge(lane, steps, request, body, errors)
+        claiming = is_claiming(view, subjects) and request.operation != DELETE
+        if not findings and not claiming:
             return ALLOWED
         if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
             findings = self._forgiven(lane, steps, request, review, findings)
+        needed: tuple[Right, ...] = ()
+        if claiming:
+            case = self._case(lane, request, review, view, subjects)
+            refused = self._strongest_here(steps, request, view)
+            findings, needed = self._exemptions.apply(case, findings, answers, refused)
+        elif self._exemptions.surround(request):
+            case = Case(request, review.now, review.stored, view, subjects)
+            findings, needed = self._exemptions.apply(case, findings, answers, Action.OFF)
         findings, questions = lift(findings, answers)
-        return Verdict(in_order(findings), (), tuple(errors), questions)
+        return Verdict(in_order(findings), (), tuple(errors), (*needed, *questions))
+
+    def _strongest_here(self, steps: Steps, request: Request, view: Any) -> Action:
+        """Of the actions that the policies have for this object."""
+        settings = (one for step in steps for one in self._settings(step, request, view))
+        return max((one.action for one in settings), key=lambda action: action.strength)
 
     def _forgiven(
         self, lane: Lane, steps: Steps, request: Request, review: Review, findings: list[Finding]
     ) -> list[Finding]:
         hiding = any(f.violation.keys == NEVER_OLD for f in findings)
         same = hiding and is_same(lane, review.object, review.old)
-        return forgive(findings, self._judge(lane, steps, request, review.old, []), same=same)
+        old, _, _ = self._judge(lane, steps, request, review.old, [])
+        return forgive(findings, old, same=same)
 
     def _lane(self, request: Request) -> Lane | None:
         if request.namespace in self._excluded:
@@ -202,19 +288,20 @@ class Gate:
 
     def _judge(
         self, lane: Lane, steps: Steps, request: Request, body: Body | None, errors: list[Exception]
-    ) -> list[Finding]:
+    ) -> tuple[list[Finding], Any, tuple[Any, ...]]:
+        """What the policies find, and the view and the subjects that they found it in."""
         try:
             view = lane.read(body)
             subjects = lane.resource.subjects(view)
         except UNREADABLE as error:
             action = _strongest(steps)
-            return [Finding(MALFORMED, action, _malformed(error))] if action else []
+            return [Finding(MALFORMED, action, _malformed(error))] if action else [], None, ()
         findings: list[Finding] = []
         for step in steps:
             for setting in self._settings(step, request, view):
                 if setting.action is not Action.OFF:
                     _apply(step.policy, setting, subjects, request, to=findings, errors=errors)
-        return findings
+        return findings, view, subjects
 
     def _settings(self, step: Step, request: Request, view: Any) -> tuple[Setting, ...]:
         if not step.overrides:

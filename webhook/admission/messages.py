@@ -7,12 +7,15 @@ most 120 characters on one line, 4096 in total; annotation keys without a slash.
 from __future__ import annotations
 
 from policies.model import Action, Request
-from webhook.admission.verdict import Finding, Verdict
+from webhook.admission.verdict import Exempt, Finding, Verdict
+from webhook.exemptions.claim import moment
 
 WARNING_LENGTH = 120
 MOST_WARNINGS = 20
 MOST_DENIALS = 50
 ANNOTATION_LENGTH = 2048
+WARN_DAYS = 14
+"""Before an exemption ends, warnings begin to count the days."""
 
 
 def denial(request: Request, verdict: Verdict) -> str:
@@ -41,10 +44,16 @@ def warnings(verdict: Verdict) -> list[str]:
 
 
 def audit_annotations(verdict: Verdict) -> dict[str, str]:
-    """``deny``, ``warn`` and ``audit``: the violations under each action, in the audit log."""
+    """``deny``, ``warn`` and ``audit``: the violations under each action, in the audit log.
+
+    And ``exempt``: those that are not enforced, and why.
+    """
     lines: dict[str, list[str]] = {}
     for finding in verdict.findings:
-        lines.setdefault(finding.action.value.lower(), []).append(_line(finding))
+        if finding.exempt and finding.exempt.granted:
+            lines.setdefault("exempt", []).append(_exempted(finding, finding.exempt))
+        else:
+            lines.setdefault(finding.action.value.lower(), []).append(_line(finding))
     return {name: _shorten("; ".join(found), ANNOTATION_LENGTH) for name, found in lines.items()}
 
 
@@ -72,8 +81,27 @@ def _warning(finding: Finding) -> str:
         note = " (already so before this update)"
     elif finding.lifted:
         note = " (allowed: you may exempt it)"
+    if finding.exempt and finding.exempt.granted:
+        note = f" (exempt {ending_of(finding.exempt)})"
     text = _line(finding) if note else f"{_line(finding)}; {finding.violation.fix}"
     return _shorten(text, WARNING_LENGTH - len(note)) + note
+
+
+def ending_of(exempt: Exempt) -> str:
+    """Until when; in the last days also how many are left."""
+    if exempt.until is None or exempt.daysLeft is None:
+        return "without end"
+    left = {0: "less than a day left", 1: "1 day left"}.get(
+        exempt.daysLeft, f"{exempt.daysLeft} days left"
+    )
+    soon = f", {left}" if exempt.daysLeft < WARN_DAYS else ""
+    return f"until {moment(exempt.until)}{soon}"
+
+
+def _exempted(finding: Finding, exempt: Exempt) -> str:
+    by = f" by {exempt.by}" if exempt.by else ""
+    where = f"{exempt.source}{by}, {ending_of(exempt)}: {exempt.reason}"
+    return f"{_line(finding)} ({where})"
 
 
 def _one_line(text: str) -> str:

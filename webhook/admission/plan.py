@@ -17,10 +17,13 @@ from policies.resources import BUILT_IN, Resource, by_resource, custom
 from policies.selectors import LabelSelector
 from policies.workloads import WORKLOADS, CustomWorkload
 from webhook.admission import proof
+from webhook.exemptions.config import ExemptionsConfig
 
 Body = bytes | msgspec.Raw
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
+
+NO_EXEMPTIONS_CONFIGURED = ExemptionsConfig()
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Ruleset:
     steps: tuple[Step, ...]
     workloads: tuple[CustomWorkload, ...] = ()
     excluded_namespaces: frozenset[str] = frozenset()
+    exemptions: ExemptionsConfig = NO_EXEMPTIONS_CONFIGURED
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ POLICY: Policy[Proof, NoParams] = Policy(
     standard=Action.DENY,
     strict=Action.DENY,
     params=NoParams,
+    exemptable=False,
     validate=validate,
 )
 READER = Resource(

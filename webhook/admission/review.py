@@ -21,7 +21,7 @@ from policies.model import (
     User,
 )
 from webhook.admission import messages
-from webhook.admission.gate import Review
+from webhook.admission.gate import END_OF_TIME, Review
 from webhook.admission.verdict import Verdict
 
 LONGEST_UID = 128
@@ -161,8 +161,8 @@ def _invalid(body: bytes, reason: str) -> InvalidReviewError:
     )
 
 
-def to_review(asked: AdmissionRequest) -> Review:
-    """The gate's words for a decoded request."""
+def to_review(asked: AdmissionRequest, now: float = END_OF_TIME) -> Review:
+    """The gate's words for a decoded request; now: Unix time."""
     resource, user = asked.resource, asked.userInfo
     return Review(
         Request(
@@ -177,6 +177,7 @@ def to_review(asked: AdmissionRequest) -> Review:
         ),
         _present(asked.object),
         _present(asked.oldObject),
+        now,
     )
 
 

@@ -14,12 +14,33 @@ MALFORMED = "malformed"
 """Stands where a policy id would when the object could not be read at all."""
 
 
+EXEMPTION = "exemption"
+"""Stands where a policy id would when the exemption that an object claims is refused."""
+
+
+class Exempt(msgspec.Struct, frozen=True):
+    """Why a violation is not enforced, or would not be.
+
+    source: ``annotation``, ``namespace`` or ``configuration``. until: Unix time, None for never.
+    daysLeft: whole days until then. by: who granted it. granted: false where it is only claimed,
+    and nobody can be asked.
+    """
+
+    source: str
+    reason: str
+    until: int | None = None
+    daysLeft: int | None = None
+    by: str = ""
+    granted: bool = True
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One violation under the action it was given.
 
     preexisting: the object already violated the policy like this before the update, so what
         would be Deny has become Warn.
     lifted: the requester has the right that lifts the violation, so Deny has become Warn.
+    exempt: an exemption names the policy; where it is granted, Deny has become Warn.
     """
 
     policy: str
@@ -27,6 +48,7 @@ class Finding(msgspec.Struct, frozen=True):
     violation: Violation
     preexisting: bool = False
     lifted: bool = False
+    exempt: Exempt | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -6,12 +6,17 @@ Knows neither where the manifests come from nor how the report is printed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from msgspec import UNSET
 
 from policies.model import Action
 from policies.resources import Resource
-from webhook.admission.gate import Gate
+from webhook.admission.exempt import Trust
+from webhook.admission.gate import END_OF_TIME, Gate
+from webhook.admission.messages import ending_of
 from webhook.admission.plan import Ruleset
-from webhook.admission.verdict import Finding, Verdict
+from webhook.admission.verdict import Exempt, Finding, Verdict
 from webhook.audit.findings import Found, Report, Result, Status, Unreadable, identity
 from webhook.audit.judge import Outcome, creation, judge
 from webhook.audit.kinds import find, kinds
@@ -21,15 +26,24 @@ from webhook.audit.surroundings import Surroundings
 from webhook.config.positions import Position
 
 
-def check(inputs: Iterable[Input], ruleset: Ruleset, default_namespace: str = "default") -> Report:
+def check(
+    inputs: Iterable[Input],
+    ruleset: Ruleset,
+    default_namespace: str = "default",
+    *,
+    now: float = END_OF_TIME,
+    trust: Trust = Trust.SHOW,
+) -> Report:
     """The verdict on every manifest, in the light of the others.
 
-    The inputs are gone through twice, and never all of them in memory.
+    The inputs are gone through twice, and never all of them in memory. now: Unix time, for
+    exemptions that end; trust: what those count that nobody has granted yet.
     """
     if isinstance(inputs, Iterator):
         inputs = tuple(inputs)
     known = kinds(ruleset.workloads)
-    gate = Gate(ruleset, Surroundings(_lending(inputs), known, Gate(ruleset), default_namespace))
+    around = Surroundings(_lending(inputs), known, Gate(ruleset), default_namespace)
+    terms = _Terms(Gate(ruleset, around, trust=trust), ruleset, default_namespace, now)
     results: list[Result] = []
     unreadable: list[Unreadable] = []
     strangers = 0
@@ -41,12 +55,21 @@ def check(inputs: Iterable[Input], ruleset: Ruleset, default_namespace: str = "d
         else:
             resource = find(known, one.api_version, one.kind)
             try:
-                results.append(_result(one, resource, gate, ruleset, default_namespace))
+                results.append(_result(one, resource, terms))
             except Exception as error:
                 message = f"could not be judged: {type(error).__name__}"
                 wrong = Unreadable(one.file, one.line, message, input=one.origin.input)
                 unreadable.append(wrong)
     return Report(tuple(results), tuple(unreadable), strangers)
+
+
+class _Terms(NamedTuple):
+    """By what all the manifests of a check are judged."""
+
+    gate: Gate
+    ruleset: Ruleset
+    default_namespace: str
+    now: float
 
 
 def _lending(inputs: Iterable[Input]) -> Iterator[Manifest]:
@@ -56,9 +79,7 @@ def _lending(inputs: Iterable[Input]) -> Iterator[Manifest]:
     return (one for one in inputs if isinstance(one, Manifest))
 
 
-def _result(
-    manifest: Manifest, resource: Resource | None, gate: Gate, ruleset: Ruleset, default: str
-) -> Result:
+def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Result:
     name = (
         text_at(manifest.object, "metadata", "name")
         or f"{text_at(manifest.object, 'metadata', 'generateName')}*"
@@ -67,12 +88,12 @@ def _result(
     outcome = Outcome(Verdict())
     namespace = text_at(manifest.object, "metadata", "namespace")
     if resource is not None:
-        request = creation(resource, manifest.object, default)
+        request = creation(resource, manifest.object, terms.default_namespace)
         namespace = request.namespace if resource.namespaced else ""
-        if request.namespace in ruleset.excluded_namespaces:
+        if request.namespace in terms.ruleset.excluded_namespaces:
             status = "excluded"
         else:
-            outcome = judge(gate, request, manifest.object)
+            outcome = judge(terms.gate, request, manifest.object, terms.now)
             status = status_of(outcome.verdict.findings)
     return Result(
         file=manifest.file,
@@ -107,14 +128,21 @@ def found(
     finding: Finding, of: tuple[str, str, str, str], position: Position | None = None
 ) -> Found:
     """A finding as data. of: apiVersion, kind, namespace and name. position: None in no file."""
-    violation = finding.violation
+    violation, exempt = finding.violation, finding.exempt
     return Found(
         policy=finding.policy,
         action=finding.action,
         field=violation.field,
         message=violation.message,
-        fix=violation.fix,
+        fix=f"{violation.fix}; {_said_of(exempt)}" if exempt else violation.fix,
         line=position.line if position else None,
         column=position.column if position else None,
         id=identity(of, finding.policy, violation.identity),
+        exempt=exempt or UNSET,
     )
+
+
+def _said_of(exempt: Exempt) -> str:
+    if exempt.granted:
+        return f"exempt {ending_of(exempt)}"
+    return f"claims to be exempt {ending_of(exempt)}, which only a cluster can grant"

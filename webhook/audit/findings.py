@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from policies.model import Action
+from webhook.admission.verdict import Exempt
 
 Status = Literal["denied", "warned", "allowed", "excluded", "unknown"]
 """denied, warned, allowed: the verdict. excluded: in a namespace that is never judged. unknown:
@@ -26,7 +27,8 @@ class Found(msgspec.Struct, frozen=True):
     """One violation: the words of the denial, and the place of the field where it is known.
 
     column: in characters, from 1. id: the same in every run, wherever in its file the object
-    stands; see `identity`. known: the baseline has it, so that it fails nothing.
+    stands; see `identity`. known: the baseline has it, so that it fails nothing. exempt: the
+    exemption that lifts it, or that is claimed to.
     """
 
     policy: str
@@ -38,6 +40,7 @@ class Found(msgspec.Struct, frozen=True):
     column: int | None = None
     id: str = ""
     known: bool = False
+    exempt: Exempt | UnsetType = UNSET
 
 
 class Asker(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import msgspec
 
 from policies.model import CREATE, Request
 from policies.resources import Resource
-from webhook.admission.gate import Gate, Review
+from webhook.admission.gate import END_OF_TIME, Gate, Review
 from webhook.admission.patch import Operation
 from webhook.admission.verdict import Verdict, in_order
 from webhook.audit.manifests import text_at
@@ -49,22 +49,26 @@ def creation(resource: Resource, obj: dict[str, Any], default_namespace: str) ->
     )
 
 
-def judge(gate: Gate, request: Request, obj: dict[str, Any]) -> Outcome:
+def judge(gate: Gate, request: Request, obj: dict[str, Any], now: float = END_OF_TIME) -> Outcome:
     """Asks the gate twice, as the API server does: for a patch, then about the patched object.
+
+    now: Unix time, for exemptions that end.
 
     What the first pass denies the API server would not ask about again; here the rest is wanted
     too, so that everything can be corrected at once.
     """
-    after, first = admitted(gate, request, obj)
-    second = gate.validate(Review(request, msgspec.json.encode(after)))
+    after, first = admitted(gate, request, obj, now)
+    second = gate.validate(Review(request, msgspec.json.encode(after), now=now))
     findings = in_order((*first.findings, *second.findings))
     return Outcome(Verdict(findings, (), first.errors + second.errors), first.patch)
 
 
-def admitted(gate: Gate, request: Request, obj: dict[str, Any]) -> tuple[dict[str, Any], Verdict]:
+def admitted(
+    gate: Gate, request: Request, obj: dict[str, Any], now: float = END_OF_TIME
+) -> tuple[dict[str, Any], Verdict]:
     """The object as the mutating policies leave it, and what that pass said."""
     obj = defaulted(obj, request)
-    verdict = gate.mutate(Review(request, msgspec.json.encode(obj)))
+    verdict = gate.mutate(Review(request, msgspec.json.encode(obj), now=now))
     return apply(obj, verdict.patch), verdict
 
 

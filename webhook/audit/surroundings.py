@@ -6,6 +6,7 @@ A cluster of which only the manifests are known. Gives no verdict.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -16,6 +17,7 @@ from webhook.admission.plan import UNREADABLE
 from webhook.audit.judge import admitted, creation, namespace_labels
 from webhook.audit.kinds import Kinds, find
 from webhook.audit.manifests import Manifest
+from webhook.exemptions.claim import only
 
 
 class Surroundings(Offline):
@@ -52,8 +54,19 @@ class Surroundings(Offline):
             self._labels[namespace] = namespace_labels(left)
         return self._labels[namespace]
 
+    def exemption(self, namespace: str) -> Mapping[str, str]:
+        if namespace not in self._namespaces:
+            return {}
+        metadata = self._namespaces[namespace][1].object.get("metadata")
+        annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+        return only(annotations) if _is_texts(annotations) else {}
+
     def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
         return tuple(self._policies.get(namespace, ()))
+
+
+def _is_texts(value: Any) -> TypeGuard[dict[str, str]]:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
 
 
 def _decoded(resource: Resource, manifest: Manifest) -> NetworkPolicy | None:

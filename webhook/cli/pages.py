@@ -12,7 +12,7 @@ from rich.text import Text
 
 from policies import catalogue
 from policies.model import Action, Policy
-from webhook.admission.verdict import MALFORMED
+from webhook.admission.verdict import EXEMPTION, MALFORMED
 from webhook.audit.reports.terminal import grid
 from webhook.config.parameters import Parameter, parameters, written
 from webhook.config.resolve import MESH_POLICY
@@ -52,10 +52,27 @@ _MALFORMED = Page(
 )
 
 
+_EXEMPTION = Page(
+    id=EXEMPTION,
+    title="Exemptions are granted by those who may",
+    actions=dict.fromkeys(PROFILES, "the strongest action of the policies that judge the object"),
+    judges="every resource that a policy judges",
+    asked="/validate and /mutate",
+    why=(
+        "An annotation netreeve.io/exempt lifts policies from an object, so it counts only when "
+        "it is written by somebody who may exempt from each of them, with a reason and an end. "
+        "What stands in the way is denied where it is written, and not when it is missed."
+    ),
+    fix="Do what the message says, or remove the annotation; docs/exemptions.md has the rest.",
+    section="",
+    parameters=(),
+)
+
+
 def pages() -> dict[str, Page]:
-    """Every policy by id, and the one thing else that stands in a denial."""
+    """Every policy by id, and the two things else that stand in a denial."""
     found = {policy.id: _page(policy) for policy in catalogue()}
-    return {**found, MALFORMED: _MALFORMED}
+    return {**found, MALFORMED: _MALFORMED, EXEMPTION: _EXEMPTION}
 
 
 def _page(policy: Policy[Any, Any]) -> Page:

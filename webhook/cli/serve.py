@@ -82,6 +82,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="configuration of the gate (docs/configuration.md); without it, the standard profile",
     )
     command.add_argument(
+        "--stamp-keys",
+        metavar="DIR",
+        type=Path,
+        help="directory with the file current, and previous during a rotation: keys of at least "
+        "32 random bytes for the stamps of exemptions (docs/exemptions.md); without it, nothing "
+        "is exempt by annotation",
+    )
+    command.add_argument(
         "--drain",
         metavar="SECONDS",
         type=seconds,
@@ -141,6 +149,7 @@ def _options(args: argparse.Namespace) -> Iterator[Options]:
             lease=args.lease,
             service=args.service,
             drain=args.drain,
+            stamp_keys=args.stamp_keys,
         )
 
 

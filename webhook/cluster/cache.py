@@ -22,18 +22,21 @@ from policies.objects import ObjectMeta
 from webhook.cluster.connection import Connection
 from webhook.cluster.objects import CNI, CNI_REASON, Lease, Namespace, Node, StoredPolicy
 from webhook.cluster.reflector import Reflector
+from webhook.exemptions.claim import only
 
 REACHABLE = frozenset({"InternalIP", "ExternalIP"})
 CONTROLLER_LEASE = ("netreeve", "netreeve-control")
 LONGEST_REASON = 500
 Policies = dict[str, NetworkPolicy]
+NOTHING: Mapping[str, str] = {}
 
 
 class NamespaceFacts(msgspec.Struct, frozen=True, gc=False):
-    """What is kept of a namespace."""
+    """What is kept of a namespace; exemption: its annotations that are about one."""
 
     uid: str
     labels: Mapping[str, str]
+    exemption: Mapping[str, str] = NOTHING
 
 
 class NodeFacts(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +83,11 @@ class ClusterCache:
         """
         known = self.namespaces.items.get(namespace)
         return known.labels if known else None
+
+    def exemption(self, namespace: str) -> Mapping[str, str]:
+        """The annotations of a namespace that are about an exemption; {} for none, or unknown."""
+        known = self.namespaces.items.get(namespace)
+        return known.exemption if known else NOTHING
 
     def baseline(self, namespace: str) -> Baseline | None:
         """How a namespace stands to the baseline; one that is not known yet may be under one."""
@@ -163,7 +171,8 @@ def _canonical(address: str) -> str:
 
 
 def _namespace(namespace: Namespace) -> NamespaceFacts:
-    return NamespaceFacts(namespace.metadata.uid, namespace.metadata.labels or {})
+    meta = namespace.metadata
+    return NamespaceFacts(meta.uid, meta.labels or {}, only(meta.annotations) or NOTHING)
 
 
 def _policy(stored: StoredPolicy) -> NetworkPolicy:

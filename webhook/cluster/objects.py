@@ -34,12 +34,12 @@ class Object(msgspec.Struct, gc=False):
         return f"{namespace}/{name}" if namespace else name
 
 
-class Namespace(Object, gc=False):
-    pass
-
-
 class AnnotatedMetadata(Metadata, gc=False):
     annotations: dict[str, str] | None = None
+
+
+class Namespace(Object, gc=False):
+    metadata: AnnotatedMetadata
 
 
 class Lease(Object, gc=False):

@@ -17,6 +17,7 @@ from webhook.admission.plan import Ruleset, Setting, Step
 from webhook.config.convert import BROKEN, Converter, suggestion
 from webhook.config.positions import key_path
 from webhook.config.schema import ALWAYS_EXCLUDED, SECTIONS, GateConfig, PolicyConfig, Stage
+from webhook.exemptions.claim import STAR
 
 MESH_POLICY = "mesh-injection"
 """The policy that is off until the section ``mesh`` names one."""
@@ -41,10 +42,12 @@ def resolve(config: GateConfig, converter: Converter) -> Ruleset:
     for at, override in enumerate(config.overrides):
         _check_policies(override.policies, known, f"overrides[{at}].policies", converter)
     _check_workloads(config.workloads, converter)
+    _check_exemptions(config, known, converter)
     return Ruleset(
         tuple(_step(policy, config, converter) for policy in known.values()),
         config.workloads,
         ALWAYS_EXCLUDED | set(config.excludedNamespaces),
+        config.exemptions,
     )
 
 
@@ -144,3 +147,25 @@ def _check_workloads(workloads: tuple[CustomWorkload, ...], converter: Converter
         elif key in seen:
             converter.problem(f"workloads[{at}]", "is configured twice")
         seen.add(key)
+
+
+def _check_exemptions(
+    config: GateConfig, known: Mapping[str, AnyPolicy], converter: Converter
+) -> None:
+    """What names policies and kinds that are configured elsewhere."""
+    exemptable = {name for name, one in known.items() if one.validate and one.exemptable}
+    for at, grant in enumerate(config.exemptions.granted):
+        for index, policy in enumerate(grant.policies):
+            path = f"exemptions.granted[{at}].policies[{index}]"
+            if policy == STAR and not config.exemptions.allowStar:
+                converter.problem(path, "must not be * without allowStar")
+            elif policy in known and policy not in exemptable:
+                converter.problem(path, "is a policy from which nothing is exempt")
+            elif policy != STAR and policy not in known:
+                converter.problem(path, f"is no policy{suggestion(policy, exemptable)}")
+    stamped = {f"{one.kind}.{one.group}" for one in config.workloads}
+    for at, controller in enumerate(config.exemptions.controllers):
+        for index, kind in enumerate(controller.owners):
+            if kind not in stamped:
+                path = f"exemptions.controllers[{at}].owners[{index}]"
+                converter.problem(path, "must be in the section workloads, to be judged itself")

@@ -16,6 +16,7 @@ from policies.namespaces.mesh_injection import Params as Mesh
 from policies.namespaces.system import SYSTEM_NAMESPACES
 from policies.selectors import LabelSelector
 from policies.workloads import CustomWorkload
+from webhook.exemptions.config import ExemptionsConfig
 
 API_VERSION = "netreeve.io/v1alpha1"
 KIND = "GateConfig"
@@ -67,6 +68,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         gate itself.
     workloads: custom kinds that hold pod templates, judged like a Deployment.
     baseline: the NetworkPolicies that new namespaces get; parameters of the policies baseline-*.
+    exemptions: what may be claimed by annotation, and exemptions of what cannot carry one.
     """
 
     apiVersion: Literal["netreeve.io/v1alpha1"] = "netreeve.io/v1alpha1"
@@ -79,3 +81,4 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     excludedNamespaces: tuple[NamespaceName, ...] = ()
     workloads: tuple[CustomWorkload, ...] = ()
     baseline: BaselineConfig = BaselineConfig()
+    exemptions: ExemptionsConfig = ExemptionsConfig()

@@ -18,14 +18,15 @@ from starlette.types import Receive, Scope, Send
 from policies.model import Right, User
 from webhook.admission import proof, review
 from webhook.admission.gate import Gate, Review
-from webhook.admission.ratchet import Answers
+from webhook.admission.ratchet import NO_ANSWERS, Answers
 from webhook.admission.verdict import Verdict
 from webhook.server.limits import Limits
 from webhook.telemetry.recorder import Recorder
 
 Headers = Mapping[bytes, bytes]
 
-_JUDGES: dict[str, tuple[str, Callable[[Gate, Review], Verdict]]] = {
+_Judge = Callable[[Gate, Review, Answers], Verdict]
+_JUDGES: dict[str, tuple[str, _Judge]] = {
     "/validate": ("validate", Gate.validate),
     "/mutate": ("mutate", Gate.mutate),
 }
@@ -79,6 +80,7 @@ class Webhook:
     """Answers POST /validate and POST /mutate.
 
     access: None leaves every question of the gate unanswered.
+    clock: Unix time.
     answering: the requests that have come whole and are not answered yet, the current one included.
     draining: true closes every connection after its next answer.
     """
@@ -91,6 +93,7 @@ class Webhook:
         access: Access | None = None,
         limits: Limits | None = None,
         answering: Sized = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.draining = False
         self._gate = gate
@@ -98,6 +101,7 @@ class Webhook:
         self._access = access
         self._limits = limits or Limits()
         self._answering = answering
+        self._clock = clock
         self._buffered = 0
 
     def set_gate(self, gate: Gate) -> None:
@@ -168,10 +172,10 @@ class Webhook:
         except review.InvalidReviewError as error:
             return self._unreadable(error)
         try:
-            given = review.to_review(asked)
-            verdict = judge(self._gate, given)
+            given = review.to_review(asked, self._clock())
+            verdict = judge(self._gate, given, NO_ANSWERS)
             if verdict.questions:
-                verdict = await self._judge_again(given, verdict, len(body))
+                verdict = await self._judge_again(judge, given, verdict, len(body))
             answer = review.encode(asked.uid, given.request, verdict)
         except Exception as error:  # whatever it is, the answer is no, and in time
             self._recorder.failed(error, asked.uid)
@@ -183,8 +187,10 @@ class Webhook:
             self._recorder.reviewed(webhook, asked, verdict, started, trace)
         return answer
 
-    async def _judge_again(self, given: Review, verdict: Verdict, size: int) -> Verdict:
-        """With the answers, if it may wait for them; it is `Gate.validate` alone that asks."""
+    async def _judge_again(
+        self, judge: _Judge, given: Review, verdict: Verdict, size: int
+    ) -> Verdict:
+        """With the answers, if it may wait for them."""
         if not self._access or self._buffered + size > self._limits.buffered_bytes:
             return verdict
         gate = self._gate  # the one that asked, also when another is set meanwhile
@@ -193,7 +199,7 @@ class Webhook:
             answers = await self._access.allowed(given.request.user, verdict.questions)
         finally:
             self._buffered -= size
-        return gate.validate(given, answers)
+        return judge(gate, given, answers)
 
     def _unreadable(self, error: review.InvalidReviewError) -> bytes:
         if not error.uid:

@@ -24,6 +24,7 @@ from opentelemetry.sdk.resources import Resource
 from webhook.admission.plan import Ruleset
 from webhook.config import ConfigError, GateConfig, ruleset
 from webhook.config.reload import ConfigFile
+from webhook.exemptions.stamp import KeyRing
 from webhook.probe import Peer
 from webhook.server.app import Webhook
 from webhook.server.following import observe_following
@@ -35,6 +36,7 @@ from webhook.server.protocol import Guard
 from webhook.server.reload import ConfigWatch, make_gate
 from webhook.server.run import Pulse, Server, settle
 from webhook.server.selfproof import SelfProof
+from webhook.server.stampkeys import StampKeys
 from webhook.server.standalone import make_certificates
 from webhook.server.tls import CertificateError, CertificateHolder
 from webhook.telemetry import spans
@@ -60,7 +62,8 @@ class Options:
 
     config: None for the standard profile. kubeconfig: None for the service account of the pod.
     lease: namespace and name of the controller's. service: of that by which API servers reach us.
-    drain: seconds to go on serving after SIGTERM.
+    drain: seconds to go on serving after SIGTERM. stamp_keys: directory of the keys of exemption
+    stamps; without it nothing can be exempt by annotation.
     """
 
     listen: Address
@@ -72,6 +75,7 @@ class Options:
     lease: tuple[str, str]
     service: tuple[str, str]
     drain: float
+    stamp_keys: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,9 @@ async def _serve(
     async with _cluster(options) as (cluster, access):
         under_way: set[asyncio.Task[None]] = set()
         guard = Guard(Limits(), telemetry)
+        ring = KeyRing()
         webhook = Webhook(
-            make_gate(parts.rules, cluster, telemetry),
+            make_gate(parts.rules, cluster, telemetry, ring),
             telemetry,
             access=access,
             answering=guard.answering,
@@ -144,8 +149,14 @@ async def _serve(
         )
         readiness.require_none("proven", lambda: proof.obstacle)
         beside.append(proof.run())
+        if options.stamp_keys:
+            keys = StampKeys(options.stamp_keys, ring)
+            readiness.require_none("stamp keys", lambda: keys.missing)
+            beside.append(keys.watch())
         if parts.file:
-            watch = ConfigWatch(parts.file, webhook, telemetry, cluster=cluster, now=_now)
+            watch = ConfigWatch(
+                parts.file, webhook, telemetry, cluster=cluster, now=_now, keys=ring
+            )
             parts.metrics.gauge(
                 "netreeve.config.failing",
                 "",

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NoReturn
 
+from webhook.admission.exempt import NO_KEYS
 from webhook.admission.gate import Cluster, Gate
 from webhook.admission.plan import Ruleset, lanes
 from webhook.config import ConfigError
 from webhook.config.reload import ConfigFile
+from webhook.exemptions.stamp import KeyRing
 from webhook.server.app import Webhook
 from webhook.telemetry.recorder import Recorder
 
@@ -20,10 +22,12 @@ POLL_SECONDS = 2.0
 _logger = logging.getLogger(__name__)
 
 
-def make_gate(ruleset: Ruleset, cluster: Cluster | None, recorder: Recorder) -> Gate:
+def make_gate(
+    ruleset: Ruleset, cluster: Cluster | None, recorder: Recorder, keys: KeyRing = NO_KEYS
+) -> Gate:
     """A gate, whose resources may from now on appear as labels."""
     recorder.knows((group, resource) for _, group, resource in lanes(ruleset))
-    return Gate(ruleset, cluster)
+    return Gate(ruleset, cluster, keys=keys)
 
 
 class ConfigWatch:
@@ -37,19 +41,22 @@ class ConfigWatch:
         *,
         cluster: Cluster | None,
         now: Callable[[], datetime],
+        keys: KeyRing = NO_KEYS,
     ) -> None:
         self._file = file
         self._webhook = webhook
         self._recorder = recorder
         self._cluster = cluster
         self._now = now
+        self._keys = keys
         self._told: Exception | None = None
 
     def poll(self) -> None:
         ruleset = self._file.poll()
         error = self._file.error
         if ruleset is not None:
-            self._webhook.set_gate(make_gate(ruleset, self._cluster, self._recorder))
+            gate = make_gate(ruleset, self._cluster, self._recorder, self._keys)
+            self._webhook.set_gate(gate)
             self._recorder.config_loaded(ok=True, at=self._now())
             _logger.info("the configuration %s has changed and is in force", self._file.path)
         elif error is not None and error is not self._told:

@@ -13,7 +13,7 @@ from policies.model import Action
 from webhook.admission.review import AdmissionRequest
 from webhook.admission.verdict import Verdict
 from webhook.telemetry.durations import Durations
-from webhook.telemetry.logs import Log
+from webhook.telemetry.logs import Log, cut
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.spans import Spans
 
@@ -33,6 +33,7 @@ class Telemetry:
         self._metrics, self._log, self._spans = metrics, log, spans
         self._durations = Durations(metrics)
         self._findings: Counts = Counter()
+        self._exempted: Counts = Counter()
         self._patches: Counts = Counter()
         self._errors: Counts = Counter()
         self._shed: Counts = Counter({(): 0})
@@ -97,6 +98,8 @@ class Telemetry:
     def _count(self, webhook: str, asked: AdmissionRequest, verdict: Verdict) -> None:
         for finding in verdict.findings:
             self._findings[finding.policy, finding.action.value] += 1
+            if finding.exempt is not None and finding.exempt.granted and webhook == "validate":
+                self._exempted[(finding.policy,)] += 1
         if verdict.patch:
             self._patches[(webhook,)] += 1
         for error in verdict.errors:
@@ -106,17 +109,19 @@ class Telemetry:
     def _tell(
         self, webhook: str, asked: AdmissionRequest, verdict: Verdict, seconds: float, trace: str
     ) -> None:
-        """Denials and patches; what is only warned of or audited is in the API server's audit."""
+        """Denials, patches, exemptions; what is only warned of is in the API server's audit."""
         denied = sorted({finding.policy for finding in verdict.under(Action.DENY)})
-        if not denied and not verdict.patch:
+        exempted = _exempted(verdict) if webhook == "validate" else []
+        if not denied and not verdict.patch and not exempted:
             return
         self._log.write(
             "info",
-            "denied" if denied else "patched",
+            "denied" if denied else "patched" if verdict.patch else "exempted",
             webhook=webhook,
             **_words(asked),
             **{"request.generateName": None if asked.name else _generate_name(asked)},
             policies=denied or None,
+            exempted=exempted or None,
             durationMs=round(seconds * 1000, 3),
             traceId=trace,
         )
@@ -127,6 +132,9 @@ class Telemetry:
             "Violations and their action",
             ("policy", "action"),
             self._findings,
+        )
+        metrics.counter(
+            "netreeve.exempted", "Violations that were exempt", ("policy",), self._exempted
         )
         metrics.counter(
             "netreeve.admission.patches",
@@ -172,6 +180,22 @@ class Telemetry:
             "Seconds until the certificate in use expires",
             lambda: None if self._not_after is None else self._not_after - time.time(),
         )
+
+
+def _exempted(verdict: Verdict) -> list[dict[str, Any]]:
+    """Which policies are not enforced, by whom and why; until: Unix time."""
+    found = {
+        finding.policy: {
+            "policy": finding.policy,
+            "source": finding.exempt.source,
+            "by": cut(finding.exempt.by),
+            "until": finding.exempt.until,
+            "reason": cut(finding.exempt.reason),
+        }
+        for finding in verdict.findings
+        if finding.exempt is not None and finding.exempt.granted
+    }
+    return list(found.values())
 
 
 def _result(ok: bool) -> str:

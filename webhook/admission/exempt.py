@@ -1,0 +1,298 @@
+"""Exemptions in a verdict: which findings they lift, which rights that takes, and the stamps.
+
+The gate judges first and comes here only with what has findings or claims an exemption.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from policies.model import DELETE, NEVER_OLD, Action, Request, Right
+from webhook.admission.claiming import (
+    Case,
+    annotations_of,
+    covers,
+    is_changing,
+    is_template,
+    key_of,
+    meta_of,
+    metadata_path,
+)
+from webhook.admission.patch import Operation, escape
+from webhook.admission.plan import Ruleset
+from webhook.admission.ratchet import Answers
+from webhook.admission.refusals import (
+    UNSEALED,
+    WITHOUT_KEYS,
+    exempt_until,
+    forbidden,
+    limited,
+    problem_at,
+    under,
+    with_note,
+)
+from webhook.admission.verdict import Exempt, Finding
+from webhook.exemptions.claim import EXEMPT, STAMP, Problem
+from webhook.exemptions.owners import REPLICA_SET, Workload, owner, workload
+from webhook.exemptions.stamp import KeyRing
+from webhook.exemptions.standing import (
+    Annotations,
+    Origin,
+    Place,
+    Standing,
+    Terms,
+    proven,
+    standing,
+    wanted_stamp,
+)
+
+
+class Trust(enum.Enum):
+    """What a claim counts that nobody has granted yet. ASK: nothing until the writer's rights are
+    known. SHOW: nothing, but it is shown. ACCEPT: as if it were granted."""
+
+    ASK = "ask"
+    SHOW = "show"
+    ACCEPT = "accept"
+
+
+class NamespaceCache(Protocol):
+    """What is known of the namespaces of a cluster."""
+
+    def exemption(self, namespace: str) -> Mapping[str, str]:
+        """The annotations of a namespace that are about an exemption; {} for none, or unknown."""
+
+
+class _Claimed(NamedTuple):
+    """A claim where it stands: the subject it is on, and the path of the metadata it is in."""
+
+    subject: Any
+    path: str
+    standing: Standing
+
+
+NO_KEYS = KeyRing()
+
+
+class Exemptions:
+    """Fixed by a configuration; keys change in their ring, and the cluster in its cache."""
+
+    def __init__(
+        self, ruleset: Ruleset, cluster: NamespaceCache | None, ring: KeyRing, trust: Trust
+    ) -> None:
+        policies = [step.policy for step in ruleset.steps]
+        self._known = frozenset(one.id for one in policies if one.validate and one.exemptable)
+        others = frozenset(one.id for one in policies) - self._known
+        self._conditions = ruleset.exemptions.conditions(self._known, others)
+        self._owners = ruleset.exemptions.owners()
+        self._granted = ruleset.exemptions.granted
+        self._cluster, self._ring, self._trust = cluster, ring, trust
+
+    def surround(self, request: Request) -> bool:
+        """Whether anything but the object itself could exempt it."""
+        if request.operation == DELETE:
+            return False
+        return bool(self._granted or (self._cluster and self._cluster.exemption(request.namespace)))
+
+    def apply(
+        self, case: Case, findings: list[Finding], answers: Answers, refused: Action
+    ) -> tuple[list[Finding], tuple[Right, ...]]:
+        """The findings with what exemptions lift, and with what is wrong with the exemptions.
+
+        refused: the action under which an exemption is refused. Also the rights that were needed
+        and are not among the answers.
+        """
+        claimed = self._claimed(case)
+        needed = {right: None for one in claimed for right in one.standing.needed}
+        extra = [finding for one in claimed for finding in self._refusals(one, case, answers)]
+        if not claimed and (stray := self._stray(case)):
+            extra.append(stray)
+        refusals = [limited(one, refused, case) for one in extra]
+        lifted = [self._lifted(one, claimed, case, answers, needed) for one in findings]
+        asked = () if self._trust is not Trust.ASK else tuple(needed)
+        questions = tuple(right for right in asked if right not in answers)
+        return [*lifted, *refusals] if refused is not Action.OFF else lifted, questions
+
+    def stamps(
+        self, case: Case, answers: Answers
+    ) -> tuple[tuple[Operation, ...], tuple[Right, ...]]:
+        """The operations that write or remove stamps, and the rights that are still to be known."""
+        operations: list[Operation] = []
+        questions: dict[Right, None] = {}
+        keys = self._ring.keys
+        for one in self._claimed(case):
+            found = one.standing
+            questions |= {right: None for right in found.needed if right not in answers}
+            place = self._place(case)
+            if keys is None or (place.workload.kind == REPLICA_SET and owner(meta_of(case.view))):
+                continue  # its owner compares the template with its own, and would make another
+            text = wanted_stamp(
+                found, place, keys, user=case.request.user, now=case.now,
+                granted=all(answers.get(right) for right in found.needed),
+                renew=is_changing(one.subject, case),
+            )  # fmt: skip
+            operations += _writing(one, text)
+        return tuple(operations), tuple(questions)
+
+    def _claimed(self, case: Case) -> list[_Claimed]:
+        """Every claim where it belongs: on the pod template, or on an object without one."""
+        before = {key_of(one): one for one in case.old_subjects}
+        found = list[_Claimed]()
+        for one in case.subjects:
+            new = annotations_of(one.metadata)
+            if EXEMPT not in new:
+                continue
+            old = new if case.stored else annotations_of(meta_of(before.get(key_of(one))))
+            how = standing(new, old, self._place(case), self._terms, case.now, created=case.created)
+            if how is not None:
+                found.append(_Claimed(one, metadata_path(one), how))
+        return found
+
+    @property
+    def _terms(self) -> Terms:
+        return Terms(self._conditions, self._owners, self._ring.keys)
+
+    def _place(self, case: Case) -> Place:
+        request, meta = case.request, meta_of(case.view)
+        this = workload(request.kind, request.group, request.name, meta)
+        namespace = "" if request.resource == "namespaces" else request.namespace
+        if case.created:
+            return Place(namespace, this, self._owners.made_for(request.user, this.kind, meta))
+        return Place(namespace, this, None, owner(meta if case.stored else meta_of(case.old_view)))
+
+    def _refusals(self, one: _Claimed, case: Case, answers: Answers) -> list[Finding]:
+        """What is wrong with a claim that this request writes, or with its stamp."""
+        found = one.standing
+        refusals = [problem_at(one.path, problem) for problem in found.problems]
+        if self._trust is not Trust.ASK:
+            return refusals
+        missing = [right for right in found.needed if not answers.get(right)]
+        refusals += [forbidden(one.path, right, case.request, answers) for right in missing]
+        written = found.origin in (Origin.WRITTEN, Origin.NARROWED)
+        if written and not refusals and found.sealed is None and not case.request.early:
+            refusals.append(problem_at(one.path, UNSEALED if self._ring.keys else WITHOUT_KEYS))
+        return refusals
+
+    def _stray(self, case: Case) -> Finding | None:
+        """A claim beside a pod template, where no pod would carry it."""
+        if not is_template(case.subjects) or case.stored:
+            return None
+        new, was = annotations_of(meta_of(case.view)), annotations_of(meta_of(case.old_view))
+        if EXEMPT not in new or new[EXEMPT] == was.get(EXEMPT):
+            return None
+        if self._owners.is_controller(case.request.user):
+            return None  # what a Deployment's annotations say, its ReplicaSets say too
+        where = f"{metadata_path(case.subjects[0])}.annotations"
+        message = f"must be among {where}: pods carry what stands there"
+        return problem_at(
+            "metadata", Problem(EXEMPT, message, "move all annotations netreeve.io/exempt*")
+        )
+
+    def _lifted(
+        self,
+        finding: Finding,
+        claimed: list[_Claimed],
+        case: Case,
+        answers: Answers,
+        needed: dict[Right, None],
+    ) -> Finding:
+        """The finding under what exempts it, if anything does."""
+        if finding.policy not in self._known or finding.violation.keys == NEVER_OLD:
+            return finding
+        if other := self._from_outside(finding.policy, case):
+            return under(finding, other)
+        for one in claimed:
+            found = one.standing
+            if found.claim.names(finding.policy) and covers(one.subject, finding, case):
+                return self._claimed_by(found, finding, case, answers, needed)
+        return finding
+
+    def _claimed_by(
+        self,
+        found: Standing,
+        finding: Finding,
+        case: Case,
+        answers: Answers,
+        needed: dict[Right, None],
+    ) -> Finding:
+        if why := found.counts_until(case.now):
+            return with_note(finding, f"its exemption does not count: {why}")
+        exempt = _of(found, case)
+        if self._trust is Trust.SHOW and found.origin is Origin.WRITTEN:
+            return msgspec.structs.replace(finding, exempt=exempt)
+        if self._trust is Trust.ACCEPT:
+            return under(finding, msgspec.structs.replace(exempt, granted=True))
+        rights = found.needed
+        if found.origin is not Origin.WRITTEN and finding.action is Action.DENY:
+            rights = self._moved(found, finding, case)
+        if all(answers.get(right) for right in rights):
+            return under(finding, msgspec.structs.replace(exempt, granted=True))
+        needed |= dict.fromkeys(rights)
+        if found.origin is Origin.WRITTEN or any(right not in answers for right in rights):
+            return finding
+        names = " and ".join(right.name for right in rights)
+        return with_note(
+            finding,
+            "its exemption is for what was there before; to change it takes the right to exempt "
+            f"from {names}",
+        )
+
+    def _moved(self, found: Standing, finding: Finding, case: Case) -> tuple[Right, ...]:
+        """What it takes to put another violation under an exemption that is there already.
+
+        A controller has made it from a template in which it was granted, so it takes nothing;
+        neither does what nobody writes at this moment.
+        """
+        if case.stored or found.origin is Origin.CARRIED:
+            return ()
+        return (Right(finding.policy, self._place(case).namespace),)
+
+    def _from_outside(self, policy: str, case: Case) -> Exempt | None:
+        """The configuration or the namespace around the object exempts it."""
+        for grant in self._granted:
+            if grant.covers(policy, case.request, case.now):
+                return exempt_until("configuration", grant.reason, grant.ends, case.now)
+        request = case.request
+        if self._cluster is None or not request.namespace or request.resource == "namespaces":
+            return None
+        annotations = self._cluster.exemption(request.namespace)
+        if not annotations:
+            return None
+        return self._from_namespace(annotations, policy, case)
+
+    def _from_namespace(self, annotations: Annotations, policy: str, case: Case) -> Exempt | None:
+        place = Place("", Workload("Namespace", case.request.namespace))
+        if self._trust is Trust.ASK:
+            found = proven(annotations, place, self._terms)
+            if found is None or not found[0].names(policy) or found[0].ended(case.now):
+                return None
+            claim, stamp = found
+            return exempt_until("namespace", claim.reason, claim.until, case.now, by=stamp.by)
+        how = standing(annotations, {}, place, self._terms, case.now, created=True)
+        if how is None or how.counts_until(case.now) or not how.claim.names(policy):
+            return None
+        granted = self._trust is Trust.ACCEPT
+        return exempt_until(
+            "namespace", how.claim.reason, how.claim.until, case.now, granted=granted
+        )
+
+
+def _writing(one: _Claimed, text: str | None) -> list[Operation]:
+    """The annotations are there, since the claim is among them."""
+    steps = re.sub(r"\[([0-9]+)\]", r".\1", f"{one.path}.annotations").split(".")
+    path = "/".join(["", *map(escape, steps), escape(STAMP)])
+    had = annotations_of(one.subject.metadata).get(STAMP)
+    if text:
+        return [{"op": "add", "path": path, "value": text}] if text != had else []
+    return [{"op": "remove", "path": path}] if text == "" and had is not None else []
+
+
+def _of(found: Standing, case: Case) -> Exempt:
+    claim = found.claim
+    by = found.granted.by if found.granted else case.request.user.username
+    return exempt_until("annotation", claim.reason, claim.until, case.now, by=by, granted=False)
