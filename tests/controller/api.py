@@ -49,10 +49,18 @@ class Api:
 
     def insist(self, path: str, body: Json) -> None:
         """Create the object, or find it created; API servers restart, ServiceAccounts are late."""
+        self._until_taken("POST", path, body)
+
+    def insist_on_patch(self, path: str, body: Json) -> None:
+        """A merge patch that may be repeated."""
+        self._until_taken("PATCH", path, body, MERGE_PATCH)
+
+    def _until_taken(self, method: str, path: str, body: Json, kind: str = JSON) -> None:
+        headers = {"content-type": kind}
 
         def done() -> bool:
             try:
-                answer = self._client.post(path, json=body)
+                answer = self._client.request(method, path, json=body, headers=headers)
             except httpx.TransportError:
                 return False
             if answer.status_code in (403, 429) or answer.is_server_error:
@@ -61,7 +69,7 @@ class Api:
                 answer.raise_for_status()
             return True
 
-        wait_for(done, SECONDS, f"the API server to take what was posted to {path}")
+        wait_for(done, 2 * SECONDS, f"the API server to take a {method} of {path}")
 
     def _ask(self, method: str, path: str, body: Json | None = None, kind: str = JSON) -> Json:
         content = None if body is None else json.dumps(body)

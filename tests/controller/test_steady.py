@@ -59,7 +59,8 @@ def test_updates_of_a_namespace_write_nothing(
 
     def update(number: int) -> None:
         annotations = {"example.com/number": str(number)}
-        protected.api.patch(f"{NAMESPACES}/{namespace}", {"metadata": {"annotations": annotations}})
+        body = {"metadata": {"annotations": annotations}}
+        protected.api.insist_on_patch(f"{NAMESPACES}/{namespace}", body)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(update, range(UPDATES)))
