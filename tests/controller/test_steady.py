@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.cluster.audit import asked
-from tests.controller.adoption import WRITES, adopt
+from tests.controller.adoption import WRITES
 from tests.controller.control import AGENT, Control
 from tests.controller.protected import (
     CLIENTS,
@@ -22,9 +22,6 @@ from tests.controlplane.wait import wait_for
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 UPDATES = scaled(500, 10_000)
-ADOPTED = scaled(100, 2_000)
-RESIDENT = 200 * 1024 * 1024
-"""Bytes; Python, the client library and telemetry alone take half of it."""
 
 
 def versions(protected: Protected, namespace: str) -> dict[str, tuple[str, str]]:
@@ -68,18 +65,6 @@ def test_updates_of_a_namespace_write_nothing(
     assert versions(protected, namespace) == before
     asked_for = asked(protected.plane, AGENT, start)
     assert [one for one in asked_for if namespace in one.uri and one.verb in WRITES] == []
-
-
-def test_many_namespaces_are_adopted_at_once(protected: Protected, controller: Control) -> None:
-    controller.stop()
-    found = adopt(protected, controller, ADOPTED, idle=5)
-    print("", *found.lines(), sep="\n")
-    assert found.writes["create", "networkpolicies"] == len(GENERATED) * ADOPTED
-    assert found.writes["patch", "networkpolicies"] == 0
-    assert found.writes["patch", "namespaces"] == ADOPTED
-    assert found.peak < RESIDENT
-    assert set(found.steady) <= {"watch"}
-    assert controller.metrics()['netreeve_namespaces{state="failing"}'] == 0
 
 
 def test_a_steady_state_asks_nothing(
