@@ -24,7 +24,13 @@ class Control:
     """One controller for an API server; not running at first."""
 
     def __init__(
-        self, folder: Path, kubeconfig: Path, stack: ExitStack, *, config: Path | None = None
+        self,
+        folder: Path,
+        kubeconfig: Path,
+        stack: ExitStack,
+        *,
+        config: Path | None = None,
+        lease: str = "netreeve/netreeve-control",
     ) -> None:
         self.health = free_port()
         self.log = folder / f"control-{self.health}.log"
@@ -35,6 +41,7 @@ class Control:
                 sys.executable, "-m", "webhook", "control",
                 "--health-listen", f"127.0.0.1:{self.health}",
                 "--kubeconfig", str(kubeconfig),
+                "--lease", lease,
                 *configured,
             ),
             self.log,

@@ -6,8 +6,13 @@ import argparse
 import asyncio
 import gzip
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from webhook.admission.plan import Ruleset
 from webhook.audit.findings import Report
 from webhook.audit.replay import replay
 from webhook.cli import options, outputs
@@ -62,6 +67,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="audit log of kube-apiserver, JSON lines of level RequestResponse (or Request, which "
         "lacks the outcome of patches); .gz too, - for standard input",
     )
+    command.add_argument(
+        "--as-of",
+        metavar="DATE",
+        type=_moment,
+        default=None,
+        help="judge exemptions as they stand on this date (2027-03-31) or at this "
+        "time (RFC 3339): which will have ended by then?",
+    )
     options.add_cluster(command)
     options.add_config(command)
     outputs.add_outputs(command)
@@ -87,14 +100,31 @@ def run(args: argparse.Namespace) -> int:
 def _cluster(args: argparse.Namespace, config: GateConfig) -> Report:
     from webhook.cli.wiring.audit import Asked, answer  # noqa: PLC0415
 
-    asked = Asked(ruleset(config), args.namespace, config.baseline.controllers)
+    now = time.time() if args.as_of is None else args.as_of
+    asked = Asked(_rules(config), now, args.namespace, config.baseline.controllers)
     return asyncio.run(answer(asked, options.kubeconfig(args), args.context))
 
 
 def _events(file: str, config: GateConfig) -> Report:
     """Raises OSError."""
-    rules = ruleset(config)
+    rules = _rules(config)
     if file == "-":
         return replay(sys.stdin.buffer, rules, file)
     with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as lines:
         return replay(lines, rules, file)
+
+
+def _rules(config: GateConfig) -> Ruleset:
+    """What the actions say; a stage before enforce leaves undone what an audit is to tell."""
+    return ruleset(replace(config, stage="enforce"))
+
+
+def _moment(text: str) -> float:
+    """Unix time of a date, which begins in UTC, or of an RFC 3339 time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a date (2027-03-31) or a time (2027-03-31T12:00:00Z)"
+        ) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -57,6 +57,16 @@ class Followed(Protocol):
 O = TypeVar("O", bound=Followed)  # noqa: E741
 T = TypeVar("T")
 V = TypeVar("V")
+F_co = TypeVar("F_co", covariant=True)
+
+
+class Decodes(Protocol[F_co]):
+    """A msgspec Decoder, or something like it. Raises msgspec.DecodeError or RecursionError."""
+
+    def decode(self, body: msgspec.Raw, /) -> F_co: ...
+
+
+_Class = type  # which the parameter of a Reflector hides
 Handler = Callable[[Collection[str]], None]
 """Told the keys of what has changed, after the snapshot has; reads the state it finds there."""
 
@@ -104,16 +114,16 @@ class Backoff:
 class Reflector(Generic[V]):
     """What the API server has under a path, by key (``name`` or ``namespace/name``).
 
-    path: of the collection (``/api/v1/nodes``). type: what to decode of each object. keep: what
-    to store of it; when that compares equal to what is stored, nothing has changed. params:
-    labelSelector or fieldSelector.
+    path: of the collection (``/api/v1/nodes``). type: what to decode of each object, or whoever
+    decodes it. keep: what to store of it; when that compares equal to what is stored, nothing has
+    changed. params: labelSelector or fieldSelector.
     """
 
     def __init__(
         self,
         connection: Connection,
         path: str,
-        type: type[O],
+        type: type[O] | Decodes[O],
         keep: Callable[[O], V],
         *,
         params: Mapping[str, str] = {},
@@ -130,7 +140,7 @@ class Reflector(Generic[V]):
         self.failure = ""
         """Why the API server cannot be followed at present, "" when it can."""
         self._connection = connection
-        self._decoder: Decoder[Any] = Decoder(type)
+        self._decoder: Decodes[Any] = Decoder(type) if isinstance(type, _Class) else type
         self._keep: Callable[[Any], V] = keep
         self._params = params
         self._watch_seconds = watch_seconds
@@ -251,7 +261,7 @@ class Reflector(Generic[V]):
             except Exception:
                 log.exception("%s: a handler failed on %d changes", self.path, len(keys))
 
-    def _read(self, decoder: Decoder[T], raw: bytes | msgspec.Raw) -> T:
+    def _read(self, decoder: Decodes[T], raw: Any) -> T:
         try:
             return decoder.decode(raw)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

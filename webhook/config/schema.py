@@ -54,6 +54,19 @@ SECTIONS: Mapping[type[msgspec.Struct], str] = {Mesh: "mesh", BaselineConfig: "b
 """Parameters with a section of their own in the file, shared by the policies that take them."""
 
 
+class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The audit in the background, by the controller.
+
+    intervalSeconds: how often everything is judged again that a change elsewhere may have changed,
+        of namespaces' labels for example; what has changed itself is judged at once.
+    reports: the API for a report in every namespace; auto takes openreports.io or wgpolicyk8s.io,
+        whichever is served, and none where neither is.
+    """
+
+    intervalSeconds: Annotated[int, Meta(ge=60)] = 600
+    reports: Literal["auto", "openreports", "wgpolicyk8s", "none"] = "auto"
+
+
 class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The configuration of the gate.
 
@@ -69,6 +82,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workloads: custom kinds that hold pod templates, judged like a Deployment.
     baseline: the NetworkPolicies that new namespaces get; parameters of the policies baseline-*.
     exemptions: what may be claimed by annotation, and exemptions of what cannot carry one.
+    audit: of what runs already, in the background; without it there is none.
     """
 
     apiVersion: Literal["netreeve.io/v1alpha1"] = "netreeve.io/v1alpha1"
@@ -82,3 +96,4 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workloads: tuple[CustomWorkload, ...] = ()
     baseline: BaselineConfig = BaselineConfig()
     exemptions: ExemptionsConfig = ExemptionsConfig()
+    audit: Audit | None = None

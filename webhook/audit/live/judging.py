@@ -5,7 +5,7 @@ The same for a scan page by page and for the audit in the background. Knows no c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -42,9 +42,12 @@ class Kind:
 
 
 class Judge:
-    """Asks the gate about what is stored."""
+    """Asks the gate about what is stored. now: gives Unix time, because exemptions end."""
 
-    def __init__(self, rules: Ruleset, gate: Gate, provenance: Provenance) -> None:
+    def __init__(
+        self, rules: Ruleset, gate: Gate, provenance: Provenance, now: Callable[[], float]
+    ) -> None:
+        self._now = now
         self._excluded = rules.excluded_namespaces
         self._gate = gate
         self._provenance = provenance
@@ -68,7 +71,8 @@ class Judge:
             name=meta.name,
             user=self._provenance.author(resource, stored),
         )
-        return self._gate.validate(Review(request, body)).findings
+        review = Review(request, body, now=self._now(), stored=True)
+        return self._gate.validate(review).findings
 
     def result(self, kind: Kind, stored: Stored, findings: Iterable[Finding]) -> Result:
         """The row of a report."""

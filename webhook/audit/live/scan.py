@@ -36,9 +36,13 @@ Progress = Callable[[str, int], None]
 
 
 class Wanted(NamedTuple):
-    """What to audit. namespace: "" for all. baseline: the user of the baseline's controller."""
+    """What to audit. namespace: "" for all. baseline: the user of the baseline's controller.
+
+    now: Unix time, because exemptions end.
+    """
 
     rules: Ruleset
+    now: float
     namespace: str = ""
     baseline: User = User()
 
@@ -61,7 +65,8 @@ class _Scan:
     async def run(self) -> Report:
         rules = self._wanted.rules
         gate = Gate(rules, await self._surroundings())
-        judge = Judge(rules, gate, Provenance(self._selecting, self._wanted.baseline))
+        provenance = Provenance(self._selecting, self._wanted.baseline)
+        judge = Judge(rules, gate, provenance, lambda: self._wanted.now)
         for kind in await collections(self._connection, rules.workloads):
             resource = kind.resource
             async for body in self._read(kind.version, resource.resource, resource.namespaced):

@@ -36,25 +36,29 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def write(report: Report, out: TextIO) -> None:
     """Indented, in the order of the input, with a final newline."""
-    content = CheckReport(
+    out.write(indented(content(report)))
+
+
+def content(report: Report) -> CheckReport:
+    """The document before it is text."""
+    return CheckReport(
         summary=report.summary,
         failOn="Warn" if report.failOn.value == "Warn" else "Deny",
         objects=report.results,
         unreadable=report.unreadable,
         diff=report.diff,
     )
-    out.write(indented(content))
 
 
 def read(data: bytes) -> Report:
     """A report that was written by this version or an earlier one. Raises ValueError."""
     try:
-        content = msgspec.json.decode(data, type=CheckReport)
+        found = msgspec.json.decode(data, type=CheckReport)
     except RecursionError:
         raise ValueError("is nested too deep") from None
-    if any(not found.id for result in content.objects for found in result.findings):
+    if any(not one.id for result in found.objects for one in result.findings):
         raise ValueError("holds findings without an id: write it again with this version")
-    return Report(content.objects, content.unreadable)
+    return Report(found.objects, found.unreadable)
 
 
 def indented(content: Any) -> str:

@@ -10,9 +10,9 @@ from typing import TextIO
 from webhook.audit.findings import Report
 from webhook.audit.reports.policyreport import Api, write_list
 
-_API = Api("openreports.io/v1alpha1", "Report", "ClusterReport")
+API = Api("openreports.io/v1alpha1", "Report", "ClusterReport")
 
 
 def write(report: Report, out: TextIO) -> None:
     """As JSON, which is YAML too."""
-    write_list(report, _API, out)
+    write_list(report, API, out)

@@ -15,6 +15,8 @@ from webhook.audit.findings import Found, Report, Result
 from webhook.audit.reports.json import indented
 from webhook.audit.reports.words import place, printable, sentence
 
+MANAGED = "app.kubernetes.io/managed-by=netreeve"
+"""The label of every report."""
 MOST_RESULTS = 150
 """In one report: with the longest texts, of four bytes a character, below the 1.5 MiB of etcd."""
 LONGEST_MESSAGE, LONGEST = 500, 253
@@ -33,12 +35,12 @@ class Api(NamedTuple):
     cluster: str
 
 
-_API = Api("wgpolicyk8s.io/v1alpha2", "PolicyReport", "ClusterPolicyReport")
+API = Api("wgpolicyk8s.io/v1alpha2", "PolicyReport", "ClusterPolicyReport")
 
 
 def write(report: Report, out: TextIO) -> None:
     """As JSON, which is YAML too."""
-    write_list(report, _API, out)
+    write_list(report, API, out)
 
 
 def write_list(report: Report, api: Api, out: TextIO) -> None:
@@ -47,12 +49,15 @@ def write_list(report: Report, api: Api, out: TextIO) -> None:
     out.write(indented(content))
 
 
-def reports(report: Report, api: Api) -> Iterator[dict[str, Any]]:
-    """The objects, by namespace; more than one for a namespace with too many findings."""
+def reports(report: Report, api: Api, name: str = "netreeve-check") -> Iterator[dict[str, Any]]:
+    """The objects, by namespace; more than one for a namespace with too many findings.
+
+    name: of the first in a namespace, with a number behind it of the others.
+    """
     for namespace, found in sorted(_by_namespace(report).items()):
         for number, start in enumerate(range(0, len(found), MOST_RESULTS)):
-            name = "netreeve-check" if number == 0 else f"netreeve-check-{number + 1}"
-            yield _object(api, namespace, name, found[start : start + MOST_RESULTS])
+            called = name if number == 0 else f"{name}-{number + 1}"
+            yield one(api, namespace, called, found[start : start + MOST_RESULTS])
 
 
 def _by_namespace(report: Report) -> dict[str, list[dict[str, Any]]]:
@@ -67,9 +72,10 @@ def _by_namespace(report: Report) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _object(api: Api, namespace: str, name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+def one(api: Api, namespace: str, name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The report of a namespace, or of the cluster for ""."""
     where = {"namespace": namespace} if namespace else {}
-    labels = {"app.kubernetes.io/managed-by": "netreeve"}
+    labels = dict([MANAGED.split("=")])
     return {
         "apiVersion": api.version,
         "kind": api.namespaced if namespace else api.cluster,

@@ -18,9 +18,10 @@ USER_AGENT = "netreeve-audit"
 
 
 class Asked(NamedTuple):
-    """namespace: "" for all. controllers: users who write the policies of baselines."""
+    """namespace: "" for all. controllers: who writes the policies of baselines. now: Unix time."""
 
     rules: Ruleset
+    now: float
     namespace: str
     controllers: tuple[str, ...]
 
@@ -28,7 +29,8 @@ class Asked(NamedTuple):
 async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
     """Raises ClusterError."""
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
-    wanted = Wanted(asked.rules, asked.namespace, User(next(iter(asked.controllers), "")))
+    baseline = User(next(iter(asked.controllers), ""))
+    wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline)
     console = Console(file=sys.stderr)
     with console.status("Connecting ...") as status:  # shows nothing where it is no terminal
         async with Connection(source, user_agent=USER_AGENT) as connection:

@@ -15,14 +15,15 @@ from typing import Any, NoReturn
 
 import uvloop
 
-from policies.baseline.config import BaselineConfig
+from webhook.audit.background.loop import Background
+from webhook.cli.wiring.background import observe_audit, plan
 from webhook.cli.wiring.certificates import observe_certificates
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
 from webhook.cluster.election import Election
 from webhook.cluster.errors import CredentialsError
 from webhook.cluster.events import Events
-from webhook.config import ConfigError
+from webhook.config import ConfigError, GateConfig
 from webhook.config.reload import ConfigFile
 from webhook.controller.certificates.loop import Certificates, Settings
 from webhook.controller.run import Controller
@@ -89,15 +90,18 @@ class _Process:
         self._telemetry = telemetry
         self._file = file
 
-    async def run(self, config: BaselineConfig, checks: socket.socket) -> None:
+    async def run(self, config: GateConfig, checks: socket.socket) -> None:
         stopping = asyncio.Event()
         for one in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(one, stopping.set)
         async with Connection(await self._source(), user_agent=USER_AGENT) as connection:
             identity = socket.gethostname()[:128]
             controller = Controller(
-                connection, config, identity=identity, now=_now, record=self._coverage()
+                connection, config.baseline, identity=identity, now=_now, record=self._coverage()
             )
+            audit = Background(connection, self._options.lease, _now)
+            audit.configure(plan(config))
+            observe_audit(self._metrics, audit)
             certificates = self._certificates(connection, identity)
             election = Election(
                 connection,
@@ -114,15 +118,14 @@ class _Process:
             listener = Listener(app, Guard(HEALTH_LIMITS, self._telemetry))
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(listener.serve([checks]))
-                leading = group.create_task(
-                    election.run(lambda: _together(controller.lead, certificates.lead))
-                    if certificates
-                    else election.run(controller.lead)
-                )
+                work = [controller.lead, audit.lead]
+                if certificates:
+                    work.append(certificates.lead)
+                leading = group.create_task(election.run(lambda: _together(*work)))
                 beside = [
                     group.create_task(controller.follow()),
                     group.create_task(settle(lambda: controller.synced)),
-                    group.create_task(self._watch_config(controller)),
+                    group.create_task(self._watch_config(controller, audit)),
                 ]
                 if certificates:
                     beside.append(group.create_task(certificates.follow()))
@@ -210,7 +213,7 @@ class _Process:
             lambda: controller.cache.failing,
         )
 
-    async def _watch_config(self, controller: Controller) -> NoReturn:
+    async def _watch_config(self, controller: Controller, audit: Background) -> NoReturn:
         """Take a changed configuration up; one that cannot be used is told once."""
         file, told = self._file, None
         while True:
@@ -220,6 +223,7 @@ class _Process:
             config = file.poll_config()
             if config is not None:
                 controller.configure(config.baseline)
+                audit.configure(plan(config))
                 self._telemetry.config_loaded(ok=True, at=_now())
                 log.info("the configuration %s has changed and is in force", file.path)
             elif file.error is not None and file.error is not told:
@@ -238,11 +242,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _read(file: ConfigFile | None) -> BaselineConfig:
+def _read(file: ConfigFile | None) -> GateConfig:
     if file is None:
-        return BaselineConfig()
+        return GateConfig()
     try:
-        return file.read_config().baseline
+        return file.read_config()
     except ConfigError as error:
         raise StartError(str(error)) from error
     except OSError as error:
