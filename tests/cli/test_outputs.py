@@ -52,7 +52,7 @@ def test_with_files_only_nothing_is_printed(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [
-        (["-o", "xml"], "'xml' is none of github, json"),
+        (["-o", "xml"], "'xml' is none of github, html, json"),
         (["-o", "sarif="], "'sarif=' names no file"),
         (["-o", "table", "-o", "json"], "only one output can go to standard output; use -o json="),
     ],
