@@ -10,6 +10,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -199,8 +200,7 @@ class Server:
     def called(self, *arguments: str, stdin: str | None = None) -> set[str]:
         """Who was called for a dry run of kubectl in the namespace default."""
         self._recorder.called.clear()
-        dry = () if "--raw" in arguments else ("--dry-run=server", "-n", "default")
-        self.kubectl(*arguments, *dry, stdin=stdin, check=False)
+        self.kubectl(*arguments, "--dry-run=server", "-n", "default", stdin=stdin, check=False)
         return set(self._recorder.called)
 
 
@@ -291,3 +291,59 @@ def test_match_conditions_evaluate_as_in_the_api_server(server: Server) -> None:
             ours = expected(webhooks, request)
             wrong = {name: webhooks[name].matchConditions for name in ours ^ sent}
             assert not wrong
+
+
+def test_updates_deletions_and_subresources_match_as_well(server: Server) -> None:
+    old = {**POD, "metadata": {"name": "living", "labels": {"app": "web"}}}
+    server.kubectl("apply", "--server-side", "-n", "default", "-f", "-", stdin=json.dumps(old))
+    stored = json.loads(
+        server.kubectl("get", "pod", "living", "-n", "default", "-o", "json").stdout
+    )
+    new = {**stored, "metadata": {**stored["metadata"], "labels": {"tier": "back"}}}
+    change = json.dumps({"metadata": {"labels": {"app": None, "tier": "back"}}})
+    patch = ("patch", "pod", "living", "--type=merge", "-p", change)
+    pod = partial(Request, group="", version="v1", resource="pods", kind="Pod", name="living",
+                  namespace="default", user=ADMIN, old=stored)  # fmt: skip
+    requests: list[tuple[Request, tuple[str, ...]]] = [
+        (pod(operation="UPDATE", object=new), patch),
+        (pod(operation="UPDATE", subresource="status", object=new),
+         (*patch, "--subresource=status")),
+        (pod(operation="DELETE"), ("delete", "pod", "living", "--grace-period=0", "--force")),
+    ]  # fmt: skip
+    try:
+        with server.registered(RULES) as webhooks:
+            for request, arguments in requests:
+                assert expected(webhooks, request) == server.called(*arguments), request.title
+    finally:
+        server.kubectl("delete", "pod", "living", "-n", "default", "--grace-period=0", "--force")
+
+
+@pytest.mark.parametrize("expression", [
+    "object.metadata.labels['missing'] == 'x'", "request.subResource == ''", "int(object.metadata.name) == 1",
+])  # fmt: skip
+def test_a_condition_that_fails_refuses_what_fails_closed(server: Server, expression: str) -> None:
+    row = ("failing", {"matchConditions": [{"name": "it", "expression": expression}],
+                       "rules": [{**ANYTHING, "resources": ["pods"]}]})  # fmt: skip
+    with server.registered([row], fail="Fail") as webhooks:
+        found = match(webhooks["failing"], REQUESTS[0], SERVED)
+        assert found.state == "refused"
+        said = server.kubectl(
+            "create", "-f", "-", "--dry-run=server", "-n", "default",
+            stdin=json.dumps(POD), check=False,
+        )  # fmt: skip
+        assert "forbidden" in said.stderr
+        assert "resulted in error" in said.stderr
+
+
+@pytest.mark.parametrize("expression", [
+    "authorizer.group('').resource('pods').namespace('default').check('create').allowed()",
+    "quantity('1Mi').isGreaterThan(quantity('1Ki'))",
+    "object.metadata.name.find('w+') == 'w'",
+])  # fmt: skip
+def test_what_only_the_api_server_knows_is_never_guessed(server: Server, expression: str) -> None:
+    with server.registered([("it", {"matchConditions": [
+        {"name": "it", "expression": expression}]})]) as webhooks:  # fmt: skip
+        assert "it" in server.called("create", "-f", "-", stdin=json.dumps(POD))
+        found = match(webhooks["it"], REQUESTS[0], SERVED)
+    assert found.state == "unknown"
+    assert found.reason.startswith("matchCondition it: undeclared reference to")
