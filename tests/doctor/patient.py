@@ -225,6 +225,5 @@ def _template(name: str) -> Json:
     )
     template: Json = found["spec"]["template"]
     container = template["spec"]["containers"][0]
-    known = [one for one in container["args"] if not one.startswith("--stamp-keys")]
-    container["args"] = [part for one in known for part in one.split("=", 1)]
+    container["args"] = [part for one in container["args"] for part in one.split("=", 1)]
     return template

@@ -319,7 +319,9 @@ def test_updates_deletions_and_subresources_match_as_well(server: Server) -> Non
 
 
 @pytest.mark.parametrize("expression", [
-    "object.metadata.labels['missing'] == 'x'", "request.subResource == ''", "int(object.metadata.name) == 1",
+    "object.metadata.labels['missing'] == 'x'",
+    "request.subResource == ''",
+    "int(object.metadata.name) == 1",
 ])  # fmt: skip
 def test_a_condition_that_fails_refuses_what_fails_closed(server: Server, expression: str) -> None:
     row = ("failing", {"matchConditions": [{"name": "it", "expression": expression}],
