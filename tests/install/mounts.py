@@ -16,27 +16,33 @@ from tests.controller.api import Json
 
 
 class Volume(NamedTuple):
-    """kind: ``secrets`` or ``configmaps``."""
+    """kind: ``secrets`` or ``configmaps``. items: (key, path) of those wanted; (): all of them."""
 
     kind: str
     name: str
+    items: tuple[tuple[str, str], ...] = ()
 
 
 def volume(spec: Json) -> Volume | None:
     """A volume of a pod; None for those that need no files, as an emptyDir."""
     if "secret" in spec:
-        return Volume("secrets", spec["secret"]["secretName"])
+        return Volume("secrets", spec["secret"]["secretName"], _items(spec["secret"]))
     if "configMap" in spec:
-        return Volume("configmaps", spec["configMap"]["name"])
+        return Volume("configmaps", spec["configMap"]["name"], _items(spec["configMap"]))
     return None
 
 
 def content(volume: Volume, found: Json) -> dict[str, bytes]:
     """The files of a Secret or ConfigMap."""
-    data = found.get("data") or {}
-    if volume.kind == "secrets":
-        return {name: base64.b64decode(value) for name, value in data.items()}
-    return {name: value.encode() for name, value in data.items()}
+    decode = base64.b64decode if volume.kind == "secrets" else str.encode
+    data = {name: decode(value) for name, value in (found.get("data") or {}).items()}
+    if volume.items:
+        return {path: data[key] for key, path in volume.items if key in data}
+    return data
+
+
+def _items(source: Json) -> tuple[tuple[str, str], ...]:
+    return tuple((one["key"], one["path"]) for one in source.get("items") or ())
 
 
 class Mount:

@@ -81,6 +81,11 @@ class Pod:
             return 0, ""
 
     @property
+    def gone(self) -> bool:
+        """Told to end, and has ended."""
+        return self.leaving and not self._process.running
+
+    @property
     def ready(self) -> bool:
         return not self.leaving and self._process.running and self.get("/readyz")[0] == 200
 
@@ -196,8 +201,13 @@ class Pods:
                 self._mounts.append((found, mount))
                 paths[mounted["mountPath"]] = str(mount.folder)
         for argument in container["args"]:
-            place = next((path for path in paths if _is_below(argument, path)), None)
-            yield argument if place is None else argument.replace(place, paths[place], 1)
+            option, equals, value = argument.rpartition("=")
+            place = next((path for path in paths if _is_below(value, path)), None)
+            yield (
+                argument
+                if place is None
+                else option + equals + value.replace(place, paths[place], 1)
+            )
 
     def _sync_for_ever(self) -> None:
         while not self._ended.wait(SYNC_SECONDS):
@@ -231,6 +241,11 @@ class Pods:
 
     def _publish(self, pod: Pod) -> None:
         """Its EndpointSlice, when what there is to say has changed."""
+        if pod.gone:
+            self._api.delete(f"{SLICES.format(self.namespace)}/{pod.name}")
+            self._endpoints.pop(pod.name, None)
+            self.running.remove(pod)
+            return
         ready = pod.ready
         if self._endpoints.get(pod.name) == ready:
             return

@@ -25,7 +25,6 @@ from webhook.admission.plan import Ruleset
 from webhook.config import ConfigError, GateConfig, ruleset
 from webhook.config.reload import ConfigFile
 from webhook.exemptions.stamp import KeyRing
-from webhook.probe import Peer
 from webhook.server.app import Webhook
 from webhook.server.following import observe_following
 from webhook.server.health import Readiness, health
@@ -35,7 +34,7 @@ from webhook.server.listener import Listener
 from webhook.server.protocol import Guard
 from webhook.server.reload import ConfigWatch, make_gate
 from webhook.server.run import Pulse, Server, settle
-from webhook.server.selfproof import SelfProof
+from webhook.server.selfproof import SelfProof, itself
 from webhook.server.stampkeys import StampKeys
 from webhook.server.standalone import make_certificates
 from webhook.server.tls import CertificateError, CertificateHolder
@@ -143,11 +142,11 @@ async def _serve(
         observe_readiness(parts.metrics, readiness)
         beside = [pulse.run(), parts.certificates.watch(), settle(lambda: not readiness.missing())]
         proof = SelfProof(
-            _itself(options, bound(parts.reviews)),
+            itself(bound(parts.reviews), None if options.standalone else options.service),
             options.cert_dir,
             lambda: parts.certificates.missing,
         )
-        readiness.require_none("proven", lambda: proof.obstacle)
+        proof.observe(readiness, parts.metrics)
         beside.append(proof.run())
         if options.stamp_keys:
             keys = StampKeys(options.stamp_keys, ring)
@@ -173,15 +172,6 @@ async def _serve(
         server.stop_on_signals()
         announce(bound(parts.reviews), bound(parts.checks))
         await server.run(parts.reviews, parts.checks, beside)
-
-
-def _itself(options: Options, reviews: Address) -> Peer:
-    """As a client on this machine that knows us by the name that API servers ask for."""
-    host = {"::": "127.0.0.1", "0.0.0.0": "127.0.0.1"}.get(reviews.host, reviews.host)  # noqa: S104
-    namespace, service = options.service
-    return Peer(
-        host, reviews.port, "localhost" if options.standalone else f"{service}.{namespace}.svc"
-    )
 
 
 def _now() -> datetime:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from webhook.probe import BusyError, NotProvenError, Peer, prove
+from webhook.server.health import Readiness
+from webhook.server.listen import Address
 from webhook.server.tls import AUTHORITY
+from webhook.telemetry.metrics import Metrics
 
 FRESH_SECONDS = 10.0
 RETRY_SECONDS = 1.0
@@ -24,6 +28,15 @@ MOST_FAILURES = 3
 _logger = logging.getLogger(__name__)
 
 
+def itself(reviews: Address, service: tuple[str, str] | None) -> Peer:
+    """As a client on this machine that knows us by the name that API servers ask for.
+
+    service: namespace and name; None for a throw-away certificate.
+    """
+    host = {"::": "127.0.0.1", "0.0.0.0": "127.0.0.1"}.get(reviews.host, reviews.host)  # noqa: S104
+    return Peer(host, reviews.port, f"{service[1]}.{service[0]}.svc" if service else "localhost")
+
+
 class SelfProof:
     """directory: of the mounted certificate. missing: why there is no certificate yet, or ""."""
 
@@ -31,6 +44,8 @@ class SelfProof:
         self._peer = peer
         self._file = directory / AUTHORITY
         self._missing = missing
+        self.last: float | None = None
+        """When it was last proven, Unix time."""
         self._proven = False
         self._failures = 0
         self._reason = "not yet"
@@ -39,6 +54,16 @@ class SelfProof:
     def obstacle(self) -> str:
         """Why this server is not proven to deny, "" when it is."""
         return "" if self._proven else self._reason
+
+    def observe(self, readiness: Readiness, metrics: Metrics) -> None:
+        """Be ready only while proven, and tell since when."""
+        readiness.require_none("proven", lambda: self.obstacle)
+        metrics.gauge(
+            "netreeve.proven.timestamp",
+            "s",
+            "Unix time at which the server last saw itself deny what is known to be bad",
+            lambda: self.last,
+        )
 
     async def run(self) -> NoReturn:
         """Prove it for ever."""
@@ -61,6 +86,7 @@ class SelfProof:
                     "proven: what is known to be bad is denied, over TLS as %s", self._peer
                 )
             self._proven, self._failures, self._reason = True, 0, ""
+            self.last = time.time()
 
     async def _prove(self) -> None:
         if missing := self._missing():

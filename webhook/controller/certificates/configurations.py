@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -32,6 +32,8 @@ from webhook.controller.certificates.wanted import (
 )
 
 MANAGER = "netreeve-webhooks"
+POLL_SECONDS = 2.0
+"""Two small files; the kubelet itself takes up to a minute to write a changed ConfigMap."""
 Proof = Callable[[bytes], Awaitable[str]]
 """Has a server prove itself with a CA bundle; why it did not, "" when it did."""
 log = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ class Configurations:
 
     def reload(self) -> None:
         """Read the folder; while it cannot be used, what it held before is wanted."""
+        before = self._wanted
         try:
             self._wanted = read(self._folder)
             self.complaint = ""
@@ -80,10 +83,12 @@ class Configurations:
             if (one.kind, one.name) not in self._reflectors:
                 self._reflectors[one.kind, one.name] = self._reflector(one)
                 self._renamed.set()
+        if self._wanted != before:
+            self._touched()
 
     @property
     def synced(self) -> bool:
-        """What is live is known; while nothing is wanted, nothing has to be."""
+        """What is live of that which is wanted is known."""
         return all(one.synced for one in self._reflectors.values())
 
     @property
@@ -102,15 +107,21 @@ class Configurations:
         }
 
     async def run(self) -> None:
-        """Keep the copies up to date until cancelled."""
+        """Follow the folder, and what is live, until cancelled."""
         following: set[tuple[str, str]] = set()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._poll())
             while True:
                 self._renamed.clear()
                 for key in self._reflectors.keys() - following:
                     following.add(key)
                     group.create_task(self._reflectors[key].run())
                 await self._renamed.wait()
+
+    async def _poll(self) -> NoReturn:
+        while True:
+            self.reload()
+            await asyncio.sleep(POLL_SECONDS)
 
     async def fill(self, bundle: bytes, proof: Proof) -> str:
         """Make those that are there what they should be.

@@ -98,7 +98,6 @@ class Certificates:
 
     async def follow(self) -> None:
         """Keep the copies up to date until cancelled."""
-        self.configurations.reload()
         async with asyncio.TaskGroup() as group:
             for one in (self._secrets, self._servers, self.configurations):
                 group.create_task(one.run())
@@ -119,7 +118,6 @@ class Certificates:
             self._queue.add(_KEY)
 
     async def _look(self, key: str) -> None:
-        self.configurations.reload()
         followed = (self._secrets, self._servers, self.configurations)
         pause = SOON_SECONDS
         if all(one.synced for one in followed):
@@ -153,7 +151,7 @@ class Certificates:
         obstacle = await self.configurations.fill(bundle, self._servers.prove)
         self.report = Report(found, seen, self.configurations.matches(bundle))
         await self._tell(obstacle)
-        return not obstacle and sum(one.signs for one in found.authorities) <= 1
+        return not obstacle and not found.is_under_way(seen)
 
     def _live(self) -> Live:
         """Carried is what all configurations have carried for long enough."""

@@ -65,6 +65,13 @@ class Found(NamedTuple):
     pair: Pair | None = None
     bundle: bytes = b""
 
+    def is_under_way(self, seen: Seen) -> bool:
+        """Whether a rotation is: a CA waits to sign, or a server for what it was given."""
+        late = self.pair is not None and any(
+            certificates(one) != certificates(self.pair.certificate) for one in seen.leaves.values()
+        )
+        return late or sum(one.signs for one in self.authorities) > 1
+
 
 @dataclass(frozen=True)
 class Managed:
