@@ -133,6 +133,7 @@ class Pods:
         self._ended = threading.Event()
         self._syncing = threading.Lock()
         self._number = 0
+        self._holding = False
 
     def __enter__(self) -> "Pods":
         self._api = self._stack.enter_context(closing(Api(self._plane, self._plane.kubeconfig)))
@@ -178,6 +179,15 @@ class Pods:
         self.running.append(pod)
         return pod
 
+    @contextlib.contextmanager
+    def mounts_held(self) -> Iterator[None]:
+        """Within the block mounts stay as they are, as for the minute that a kubelet takes."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+
     def await_ready(self, *pods: Pod, seconds: float = 60.0) -> None:
         """Until they are ready, and their endpoints say so."""
 
@@ -217,7 +227,8 @@ class Pods:
 
     def _sync(self) -> None:
         with self._syncing:
-            self._write_mounts()
+            if not self._holding:
+                self._write_mounts()
             for pod in list(self.running):
                 if pod.serves:
                     self._publish(pod)

@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.install.installed import (
 )
 from tests.install.pods import Pod
 from tests.install.traffic import traffic
+from webhook.cli import main
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -215,11 +217,23 @@ def test_what_others_change_in_a_configuration_is_repaired(
     installed: Installed, kind: str, change: object
 ) -> None:
     await_filled(installed)
-    before = installed.webhooks(kind)
+    before, generation = installed.webhooks(kind), generation_of(installed, kind)
     assert callable(change)
     change(installed, kind)
-    assert installed.webhooks(kind) != before
-    wait_for(lambda: installed.webhooks(kind) == before, SECONDS, "the repair")
+
+    def repaired() -> bool:
+        """The change was one generation, and the repair another."""
+        return generation_of(installed, kind) >= generation + 2 and (
+            installed.webhooks(kind) == before
+        )
+
+    wait_for(repaired, SECONDS, "the repair")
+
+
+def generation_of(installed: Installed, kind: str) -> int:
+    found = installed.configuration(kind)
+    assert found
+    return int(found["metadata"]["generation"])
 
 
 def test_a_changed_configuration_of_the_chart_is_taken_up(installed: Installed) -> None:
@@ -243,9 +257,53 @@ def test_a_deleted_secret_is_made_anew(installed: Installed, servers: list[Pod],
         going.more()
 
 
-def test_a_stamp_key_is_replaced_and_the_one_before_is_kept(installed: Installed) -> None:
+Certs = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def certs(installed: Installed, capsys: pytest.CaptureFixture[str]) -> Certs:
+    """`netreeve certs` with the administrator's kubeconfig: exit code, and what it says."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["certs", *arguments, "--kubeconfig", str(installed.plane.kubeconfig)])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+def test_certificates_are_shown_and_rotated_by_command(installed: Installed, certs: Certs) -> None:
+    await_filled(installed)
+    code, said = certs("show", "-o", "json")
+    assert code == 0, said
+    found = json.loads(said)
+    known = {one["fingerprint"]: one for one in found["certificates"]}
+    before = fingerprints(leaf(installed))[0]
+    assert known[before]["what"] == "server"
+    signer = fingerprints(installed.secret("netreeve-ca")["ca.crt"])[0]
+    assert known[signer]["state"] == "signs"
+    assert all(signer in one["carries"] for one in found["configurations"])
+    code, said = certs("rotate")
+    assert (code, "a new certificate is asked for" in said) == (0, True)
+    wait_for(lambda: fingerprints(leaf(installed))[0] != before, SOON, "a new certificate")
+    code, said = certs("show")
+    assert (code, before[:12] in said, "KEY" in said) == (0, False, False), said
+
+
+def test_nothing_can_be_rotated_where_nothing_is_installed(certs: Certs) -> None:
+    code, said = certs("rotate", "--ca", "-n", "default")
+    assert code == 2
+    assert "there is no Secret default/netreeve-ca: Netreeve is not installed" in said
+    code, said = certs("show", "-n", "default")
+    assert code == 1
+    assert "there is no certificate for the servers" in said
+
+
+def test_a_stamp_key_is_replaced_and_the_one_before_is_kept(
+    installed: Installed, certs: Certs
+) -> None:
     before = installed.secret("netreeve-stamp")["current"]
-    rotate(installed, "netreeve-stamp")
+    assert certs("rotate", "--stamp-key")[0] == 0
     wait_for(lambda: installed.secret("netreeve-stamp")["current"] != before, SOON, "a new key")
     after = installed.secret("netreeve-stamp")
     assert after["previous"] == before

@@ -38,7 +38,8 @@ class Settings:
     """webhooks: folder of the wanted configurations. service: namespace and name.
 
     bundle: the file with the CA bundle, for the source ``files``. overlap: seconds for which the
-    configurations have to carry a CA before it signs.
+    configurations have to carry a CA before it signs. look: seconds between two looks at what
+    tells nothing by itself: the time, and the servers.
     """
 
     webhooks: Path
@@ -46,6 +47,7 @@ class Settings:
     source: Source = Source.MANAGED
     bundle: Path | None = None
     overlap: float = OVERLAP_SECONDS
+    look: float = LOOK_SECONDS
     lives: Lives = field(default_factory=Lives)
 
 
@@ -124,7 +126,7 @@ class Certificates:
             try:
                 await self._stamp()
                 if await self._certify():
-                    pause = LOOK_SECONDS
+                    pause = self._settings.look
             except ConflictError as error:  # the watch has more to say than what was decided on
                 log.info("certificates: %s; looking again", error)
         self._queue.add_later(_KEY, pause)

@@ -1,0 +1,136 @@
+"""Reads what an installation stores of its certificates, and asks for a rotation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from webhook.cluster.apply import Writer, path
+from webhook.cluster.connection import Connection
+from webhook.cluster.credentials import InCluster, Kubeconfig
+from webhook.cluster.errors import ClusterError, NotFoundError, ProtocolError
+from webhook.controller.certificates.configurations import Stored
+from webhook.controller.certificates.secrets import (
+    CA,
+    ROTATE,
+    STAMP,
+    TLS,
+    Held,
+    StoredSecret,
+    held,
+)
+from webhook.controller.certificates.standing import Standing, Webhooks, standing
+from webhook.controller.certificates.wanted import API_VERSION, RESOURCES
+
+USER_AGENT = "netreeve-certs"
+CONFIGURATION = "00-netreeve"
+SHORT = 12
+"""Digits of a fingerprint that are enough to tell one from another."""
+_SECRETS = {"certificate": TLS, "ca": CA, "stamp-key": STAMP}
+
+
+class Asked(NamedTuple):
+    """namespace: of the installation. kubeconfig: None for the service account of the pod."""
+
+    namespace: str
+    kubeconfig: str | None
+    context: str
+
+
+async def show(asked: Asked, output: str) -> int:
+    """The exit code. Raises ClusterError."""
+    async with _connected(asked) as connection:
+        secrets = {
+            name: found
+            for name in (CA, TLS, STAMP)
+            if (found := await _secret(connection, asked, name))
+        }
+        live = {one: await _webhooks(connection, one) for one in RESOURCES.values()}
+    stands = standing(secrets, live, datetime.now(UTC))
+    if output == "json":
+        print(msgspec.json.format(msgspec.json.encode(stands), indent=2).decode())
+    else:
+        _print(stands)
+    return 1 if stands.problems else 0
+
+
+async def rotate(asked: Asked, what: str) -> int:
+    """The exit code. Raises ClusterError."""
+    name = _SECRETS[what]
+    async with _connected(asked) as connection:
+        # Of certificates that somebody else issues there is no Secret of a CA.
+        for needed in {name, CA} - ({CA} if what == "stamp-key" else set()):
+            if await _secret(connection, asked, needed) is None:
+                raise ClusterError(
+                    f"there is no Secret {asked.namespace}/{needed}: Netreeve is not installed "
+                    "there, or its certificates are not managed by it; see --namespace"
+                )
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        where = path("v1", "secrets", asked.namespace, name)
+        await Writer(connection, manager="netreeve").merge_patch(
+            where, {"metadata": {"annotations": {ROTATE: stamp}}}
+        )
+    print(f"a new {what.replace('-', ' ')} is asked for; netreeve certs show says how far it is")
+    return 0
+
+
+@asynccontextmanager
+async def _connected(asked: Asked) -> AsyncIterator[Connection]:
+    source = Kubeconfig(asked.kubeconfig, asked.context) if asked.kubeconfig else InCluster()
+    async with Connection(source, user_agent=USER_AGENT) as connection:
+        yield connection
+
+
+async def _secret(connection: Connection, asked: Asked, name: str) -> Held | None:
+    try:
+        answer = await connection.read(path("v1", "secrets", asked.namespace, name))
+        return held(msgspec.json.decode(answer, type=StoredSecret))
+    except NotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise ProtocolError(f"the Secret {name} cannot be read: {error}") from error
+
+
+async def _webhooks(connection: Connection, resource: str) -> Webhooks | None:
+    try:
+        answer = await connection.read(path(API_VERSION, resource, name=CONFIGURATION))
+        return msgspec.json.decode(answer, type=Stored).webhooks or []
+    except NotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise ProtocolError(f"{resource} cannot be read: {error}") from error
+
+
+def _print(found: Standing) -> None:
+    _table(
+        ("CERTIFICATE", "FINGERPRINT", "RENEWED FROM", "EXPIRES", "STATE"),
+        *(
+            (one.what, one.fingerprint[:SHORT], one.renews, one.expires, one.state)
+            for one in found.certificates
+        ),
+    )
+    print()
+    _table(
+        ("CONFIGURATION", "STATE", "CARRIES"),
+        *(
+            (one.resource, one.state, ", ".join(carried[:SHORT] for carried in one.carries))
+            for one in found.configurations
+        ),
+    )
+    print(f"\nStamp keys: {found.stampKeys}")
+    for text in found.rotating:
+        print(f"Rotation: {text}")
+    for text in found.problems:
+        print(f"Problem: {text}", file=sys.stderr)
+
+
+def _table(*rows: Sequence[str]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
