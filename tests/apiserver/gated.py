@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -19,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from policies import catalogue
-from policies.model import Rule
 from tests.controlplane.certs import Authority
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import Process, Spawner
 from tests.controlplane.wait import wait_for
+from webhook.config.registration import registered
 
 NAME = "gate.netreeve.io"
 SERVICE = "netreeve-serve.netreeve.svc"
@@ -39,7 +40,11 @@ CONFIG = {
         {
             "namespaceSelector": {"matchLabels": {"env": "sandbox"}},
             "policies": {"node-port": {"action": "Warn"}},
-        }
+        },
+        {
+            "namespaceSelector": {"matchLabels": {"env": "strict"}},
+            "policies": {"net-capabilities": {"action": "Deny"}},
+        },
     ],
 }
 EVERYTHING = [{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"], "operations": ["*"]}]
@@ -53,12 +58,7 @@ NODE_PORT = {
 
 def webhook_rules(*, mutating: bool) -> list[dict[str, Any]]:
     """One entry for every rule that the mutating or the validating pass answers."""
-    rules: set[Rule] = {
-        rule
-        for policy in catalogue()
-        if (policy.mutate or policy.early if mutating else policy.validate)
-        for rule in policy.rules
-    }
+    rules = registered(catalogue())
     return [
         {
             "apiGroups": [rule.group],
@@ -66,7 +66,7 @@ def webhook_rules(*, mutating: bool) -> list[dict[str, Any]]:
             "resources": [rule.resource],
             "operations": sorted(rule.operations),
         }
-        for rule in sorted(rules, key=lambda rule: (rule.group, rule.resource))
+        for rule in (rules.mutating if mutating else rules.validating)
     ]
 
 
@@ -90,6 +90,9 @@ class Gate:
         (certs / "tls.key").write_bytes(pair.key.read_bytes())
         (certs / "ca.crt").write_bytes(self._authority.pair.cert.read_bytes())
         (folder / "config.yaml").write_text(json.dumps(CONFIG))
+        self.stamp_keys = folder / "stamp"
+        self.stamp_keys.mkdir()
+        (self.stamp_keys / "current").write_bytes(os.urandom(32))
         self.port, self.health = free_port(), free_port()
         self.log = folder / "netreeve.log"
         self._process = Process(
@@ -101,6 +104,7 @@ class Gate:
                 "--cert-dir", str(certs),
                 "--config", str(folder / "config.yaml"),
                 "--kubeconfig", str(control_plane.kubeconfig),
+                "--stamp-keys", str(self.stamp_keys),
                 "--drain", "0",
             ),
             self.log,
