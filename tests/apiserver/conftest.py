@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.apiserver.gated import Gated, gated_cluster
+from tests.apiserver.people import DEV, OTHER, RIGHTS, Scene, claim
 from tests.controlplane.wait import wait_for
 
 
@@ -39,3 +41,28 @@ def namespace(gated: Gated) -> str:
         f"the default ServiceAccount of {name}",
     )
     return name
+
+
+@pytest.fixture(scope="session")
+def people(gated: Gated) -> Gated:
+    """Namespaces, rights, and the gate knowing of both."""
+    for name in (DEV, OTHER):
+        labels = {"kubernetes.io/metadata.name": name, "env": "strict"}
+        meta = {"name": name, "labels": labels}
+        gated.create({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+    gated.kubectl("apply", "-f", "-", stdin=RIGHTS)
+    scene = Scene(gated)
+    for user, where in (("anna", DEV), ("carl", OTHER), ("root", DEV)):
+        wait_for(partial(_may, scene, user, where), 20, f"the right of {user}")
+    wait_for(lambda: scene.create("olga", scene.pod(claim()), dry_run=True).allowed, 20, "accounts")
+    return gated
+
+
+def _may(scene: Scene, user: str, where: str) -> bool:
+    exempt = scene.service(claim("node-port"))
+    return scene.create(user, exempt, where=where, dry_run=True).allowed
+
+
+@pytest.fixture
+def scene(people: Gated) -> Scene:
+    return Scene(people)

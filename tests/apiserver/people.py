@@ -180,6 +180,12 @@ class Scene:
         found: list[dict[str, Any]] = self.send("admin", "GET", path).body["items"]
         return found
 
+    def conditions(self) -> list[str]:
+        """What a Deployment and its ReplicaSets say of themselves."""
+        stored = [self.get("Deployment"), *self.all("ReplicaSet")]
+        found = [one for obj in stored for one in obj.get("status", {}).get("conditions", ())]
+        return [one["message"] for one in found]
+
     # --- objects
 
     def service(self, annotations: dict[str, str] | None = None) -> dict[str, Any]:

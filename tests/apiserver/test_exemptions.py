@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,7 +18,6 @@ from tests.apiserver.people import (
     KUBE,
     LATER,
     OTHER,
-    RIGHTS,
     SOONER,
     Reply,
     Scene,
@@ -36,31 +34,6 @@ ALLOWED = ""
 MAY_NOT = "must be granted by someone who may exempt from"
 DEPLOYER, PLAIN = (f"system:serviceaccount:{DEV}:{name}" for name in ("deployer", "plain"))
 STRICT = {"securityContext": {"capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]}}}
-
-
-@pytest.fixture(scope="module")
-def people(gated: Gated) -> Gated:
-    """Namespaces, rights, and the gate knowing of both."""
-    for name in (DEV, OTHER):
-        labels = {"kubernetes.io/metadata.name": name, "env": "strict"}
-        meta = {"name": name, "labels": labels}
-        gated.create({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
-    gated.kubectl("apply", "-f", "-", stdin=RIGHTS)
-    scene = Scene(gated)
-    for user, where in (("anna", DEV), ("carl", OTHER), ("root", DEV)):
-        wait_for(partial(_may, scene, user, where), 20, f"the right of {user}")
-    wait_for(lambda: scene.create("olga", scene.pod(claim()), dry_run=True).allowed, 20, "accounts")
-    return gated
-
-
-def _may(scene: Scene, user: str, where: str) -> bool:
-    exempt = scene.service(claim("node-port"))
-    return scene.create(user, exempt, where=where, dry_run=True).allowed
-
-
-@pytest.fixture
-def scene(people: Gated) -> Scene:
-    return Scene(people)
 
 
 class Row(NamedTuple):
@@ -467,13 +440,7 @@ class TestControllers:
         assert scene.patch("jane", "Deployment", on_template(exempt=None)).allowed
 
         def failed() -> list[str]:
-            status = scene.get("Deployment").get("status", {})
-            return [
-                one["message"]
-                for one in status.get("conditions", ())
-                if one["type"] in ("ReplicaFailure", "Progressing")
-                and "host-network" in one["message"]
-            ]
+            return [text for text in scene.conditions() if "host-network: spec.template" in text]
 
         assert wait_for(failed, 20, "the Deployment to say why there is no new ReplicaSet")
 
