@@ -28,6 +28,8 @@ from tests.install.mounts import Mount, Volume, content, volume
 
 APISERVER_FLAGS = ("--enable-aggregator-routing=true",)
 """What a control plane needs for Services to lead to these pods."""
+REVIEWS = 443
+"""The port of the Service for reviews; what else it has is for health."""
 GRACE = 30.0
 SYNC_SECONDS = 0.2
 """How often mounts and probes are looked at; a kubelet takes up to a minute."""
@@ -268,13 +270,17 @@ class Pods:
         else:
             service = self._api.get(f"{OBJECTS.format(self.namespace, 'services')}/{self.service}")
             labels = {"kubernetes.io/service-name": self.service}
-            name = service["spec"]["ports"][0].get("name", "")
+            ports = [
+                {"name": one.get("name", ""), "protocol": "TCP",
+                 "port": pod.port if one["port"] == REVIEWS else pod.health}
+                for one in service["spec"]["ports"]
+            ]  # fmt: skip
             self._api.create(
                 slices,
                 {
                     "metadata": {"name": pod.name, "labels": labels},
                     "addressType": "IPv4",
-                    "ports": [{"name": name, "port": pod.port, "protocol": "TCP"}],
+                    "ports": ports,
                     "endpoints": endpoints,
                 },
             )

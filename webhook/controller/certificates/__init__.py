@@ -8,6 +8,6 @@ objects by name and none outside of its own namespace:
 - validatingwebhookconfigurations and mutatingwebhookconfigurations 00-netreeve
   (admissionregistration.k8s.io): get, list, watch, patch. Never create: one that was deleted stays
   deleted.
-- endpointslices (discovery.k8s.io): list, watch: where the servers are.
+- services and endpointslices (discovery.k8s.io): list, watch: where the servers are.
 - events (events.k8s.io): create, patch.
 """

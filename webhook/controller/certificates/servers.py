@@ -18,6 +18,8 @@ from webhook.cluster.reflector import Reflector
 from webhook.probe import NotProvenError, Peer, prove, served
 
 NOBODY = "no server is ready"
+REVIEWS = 443
+"""The port of the Service that API servers ask; it may have others, for health."""
 
 
 class _Conditions(msgspec.Struct):
@@ -30,12 +32,28 @@ class _Endpoint(msgspec.Struct):
 
 
 class _Port(msgspec.Struct):
+    name: str | None = None
     port: int | None = None
+
+
+class _ServiceSpec(msgspec.Struct):
+    ports: list[_Port] | None = None
+
+
+class _Service(Object):
+    spec: _ServiceSpec | None = None
 
 
 class _Slice(Object):
     endpoints: list[_Endpoint] | None = None
     ports: list[_Port] | None = None
+
+
+class _Backends(NamedTuple):
+    """ports: by name. ready: by address."""
+
+    ports: Mapping[str, int]
+    ready: Mapping[str, bool]
 
 
 class Seen(NamedTuple):
@@ -53,21 +71,31 @@ class Servers:
     ) -> None:
         namespace, name = service
         self._name = f"{name}.{namespace}.svc"
-        self._slices: Reflector[dict[Peer, bool]] = Reflector(
+        self._slices: Reflector[_Backends] = Reflector(
             connection,
             path("discovery.k8s.io/v1", "endpointslices", namespace),
             _Slice,
-            self._peers,
+            _backends,
             params={"labelSelector": f"kubernetes.io/service-name={name}"},
         )
-        self._slices.subscribe(lambda keys: touched())
+        self._services: Reflector[str | None] = Reflector(
+            connection,
+            path("v1", "services", namespace),
+            _Service,
+            _port_name,
+            params={"fieldSelector": f"metadata.name={name}"},
+        )
+        for one in (self._slices, self._services):
+            one.subscribe(lambda keys: touched())
 
     @property
     def synced(self) -> bool:
-        return self._slices.synced
+        return self._slices.synced and self._services.synced
 
     async def run(self) -> None:
-        await self._slices.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._slices.run())
+            group.create_task(self._services.run())
 
     async def look(self) -> Seen:
         """Which certificate every one serves now, also those that are not ready."""
@@ -92,17 +120,27 @@ class Servers:
         return obstacle
 
     def _known(self) -> dict[Peer, bool]:
-        return {peer: ready for one in self._slices.items.values() for peer, ready in one.items()}
-
-    def _peers(self, found: _Slice) -> dict[Peer, bool]:
-        port = next((one.port for one in found.ports or () if one.port), None)
-        if port is None:
-            return {}
+        """All servers, and whether they are ready; a slice has ports by the Service's names."""
+        name = next(iter(self._services.items.values()), None)
         return {
-            Peer(address, port, self._name): _is_ready(one)
-            for one in found.endpoints or ()
-            for address in one.addresses[:1]
+            Peer(address, one.ports[name], self._name): ready
+            for one in self._slices.items.values()
+            if name is not None and name in one.ports
+            for address, ready in one.ready.items()
         }
+
+
+def _backends(found: _Slice) -> _Backends:
+    return _Backends(
+        {one.name or "": one.port for one in found.ports or () if one.port},
+        {one.addresses[0]: _is_ready(one) for one in found.endpoints or () if one.addresses},
+    )
+
+
+def _port_name(found: _Service) -> str | None:
+    """Of the port for reviews; "" for one without, None where there is no such port."""
+    ports = (found.spec and found.spec.ports) or ()
+    return next((one.name or "" for one in ports if one.port == REVIEWS), None)
 
 
 def _is_ready(endpoint: _Endpoint) -> bool:
