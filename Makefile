@@ -72,6 +72,7 @@ docs: $(READY) ## Write generated docs, schemas and manifests anew
 	$(BIN)/python -m tests.helm.manifests
 	$(BIN)/python -m webhook.doctor.document docs/doctor.md
 	$(BIN)/python -m webhook.audit.jsonschema > docs/report.schema.json
+	$(BIN)/python -m webhook.audit.exposure.jsonschema > docs/exposure.schema.json
 
 .PHONY: manifests
 manifests: $(READY) ## Write the chart's rules, install.yaml and stages anew

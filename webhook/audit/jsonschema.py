@@ -6,6 +6,7 @@ Made from the structs that are written and read.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,11 +18,15 @@ from webhook.config.jsonschema import describe
 
 def schema() -> dict[str, Any]:
     """The schema of the whole document."""
-    structs = (CheckReport, Result, Found, Unreadable, Diff, Change)
+    return document((CheckReport, Result, Found, Unreadable, Diff, Change))
+
+
+def document(structs: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:
+    """The schema of the first of the structs, which holds the others."""
     _, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
     for struct in structs:
         describe(components[struct.__name__], struct)
-    top = components.pop(CheckReport.__name__)
+    top = components.pop(structs[0].__name__)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": components}
 
 

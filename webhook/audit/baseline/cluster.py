@@ -30,7 +30,11 @@ class Text(NamedTuple):
 
 
 class Actor(NamedTuple):
-    """The pods of one workload, all alike. ports: by name and protocol, of its containers."""
+    """The pods of one workload, all alike. ports: by name and protocol, of its containers.
+
+    host_ports: protocol, number and address on the node, "" for all of its addresses, and the
+    number in the pod.
+    """
 
     namespace: str
     kind: str
@@ -41,6 +45,7 @@ class Actor(NamedTuple):
     numbers: tuple[tuple[str, int], ...]
     host_network: bool
     texts: tuple[Text, ...]
+    host_ports: tuple[tuple[str, int, str, int], ...] = ()
 
     @property
     def title(self) -> str:
@@ -204,6 +209,11 @@ def _actor(kind: str, one: views.Object, template: views.Pod, spec: views.PodSpe
         tuple(dict.fromkeys(numbers)),
         bool(spec.hostNetwork),
         tuple(text for container in containers for text in _texts(container)),
+        tuple(
+            (port.protocol or "TCP", port.hostPort, port.hostIP or "", port.containerPort or 0)
+            for port in ports
+            if port.hostPort
+        ),
     )
 
 

@@ -107,8 +107,8 @@ def _ingresses(cluster: Cluster, namespace: str, baseline: Baseline) -> Iterator
         if ingress.namespace != namespace or ingress.spec is None:
             continue
         evidence = f"Ingress {namespace}/{ingress.name}"
-        sources = _fronts(cluster, _ingress_addresses(ingress), (), evidence, baseline)
-        for name, port in _backends(ingress.spec):
+        sources = fronts(cluster, ingress_addresses(ingress), (), evidence, baseline)
+        for name, port in backends(ingress.spec):
             service = cluster.services.get((namespace, name))
             for behind in _behind(cluster, service, port) if service else ():
                 for source in sources:
@@ -116,7 +116,7 @@ def _ingresses(cluster: Cluster, namespace: str, baseline: Baseline) -> Iterator
                     yield _to(source, behind, evidence, service, "front")
 
 
-def _backends(spec: views.IngressSpec) -> Iterator[tuple[str, int | str]]:
+def backends(spec: views.IngressSpec) -> Iterator[tuple[str, int | str]]:
     """Names of Services with the number or name of the port."""
     paths = (path for rule in spec.rules or () if rule.http for path in rule.http.paths or ())
     for backend in (spec.defaultBackend, *(path.backend for path in paths)):
@@ -126,7 +126,7 @@ def _backends(spec: views.IngressSpec) -> Iterator[tuple[str, int | str]]:
             yield service.name, port.number or port.name or 0
 
 
-def _ingress_addresses(ingress: views.Ingress) -> set[str]:
+def ingress_addresses(ingress: views.Ingress) -> set[str]:
     balancer = ingress.status.loadBalancer if ingress.status else None
     found = ((one.ip, one.hostname) for one in (balancer.ingress if balancer else None) or ())
     return {text for texts in found for text in texts if text}
@@ -162,10 +162,10 @@ def _gateway(
         for address in (one.status and one.status.addresses) or ()
         if address.value
     }
-    return _fronts(cluster, addresses, place, evidence, baseline)
+    return fronts(cluster, addresses, place, evidence, baseline)
 
 
-def _fronts(
+def fronts(
     cluster: Cluster,
     addresses: set[str],
     gateway: tuple[str, str] | tuple[()],
@@ -180,7 +180,7 @@ def _fronts(
     ]
     if not found and addresses:
         for raw in cluster.traffic.services:
-            if not addresses.isdisjoint(_service_addresses(raw)):
+            if not addresses.isdisjoint(service_addresses(raw)):
                 place = (raw.metadata.namespace, raw.metadata.name)
                 found += cluster.selected(cluster.services[place])
     preset = baseline.allow.ingressControllers
@@ -189,7 +189,7 @@ def _fronts(
     return list(found) or [nobody]
 
 
-def _service_addresses(service: views.Service) -> set[str]:
+def service_addresses(service: views.Service) -> set[str]:
     balancer = service.status.loadBalancer if service.status else None
     found = ((one.ip, one.hostname) for one in (balancer.ingress if balancer else None) or ())
     own = ((service.spec and service.spec.clusterIPs) or ()) if not balancer else ()

@@ -137,36 +137,7 @@ class Reader:
         return Ground(found, tuple(policies), known, self._taken(), controller)
 
     async def traffic(self) -> Traffic:
-        namespaces, policies, services, slices = await asyncio.gather(
-            self._all(path("v1", "namespaces"), Object),
-            self._all(path("networking.k8s.io/v1", "networkpolicies"), views.StoredPolicy),
-            self._all(path("v1", "services"), views.Service),
-            self._all(path("discovery.k8s.io/v1", "endpointslices"), facts_views.EndpointSlice),
-        )
-        ingresses, gateways, http, grpc = await asyncio.gather(
-            self._all(path("networking.k8s.io/v1", "ingresses"), views.Ingress),
-            self._all(path(GATEWAY_API, "gateways"), views.Gateway),
-            self._all(path(GATEWAY_API, "httproutes"), views.Route),
-            self._all(path(GATEWAY_API, "grpcroutes"), views.Route),
-        )
-        workloads = await asyncio.gather(
-            *(self._all(path(version, plural), view) for version, plural, _, view in WORKLOADS)
-        )
-        return Traffic(
-            {one.name: one.metadata.labels or {} for one in namespaces},
-            tuple(policies),
-            tuple(
-                (kind, one)
-                for (_, _, kind, _), found in zip(WORKLOADS, workloads, strict=True)
-                for one in found
-            ),
-            tuple(services),
-            tuple(slices),
-            tuple(ingresses),
-            tuple(gateways),
-            (*http, *grpc),
-            self._taken(),
-        )
+        return await traffic(self._lists)
 
     @property
     def unread(self) -> list[Unread]:
@@ -174,8 +145,7 @@ class Reader:
         return self._lists.unread
 
     def _taken(self) -> tuple[Unread, ...]:
-        found, self._lists.unread = tuple(sorted(set(self._lists.unread))), []
-        return found
+        return _taken(self._lists)
 
     async def _controller(self) -> Controller:
         namespace, name = self._lease
@@ -189,6 +159,49 @@ class Reader:
     async def _all(self, where: str, type: type[T], params: Mapping[str, str] = {}) -> list[T]:
         """Every object of a collection; none where it is not served, or may not be read."""
         return await self._lists.all(where, type, params) or []
+
+
+async def traffic(lists: Lists) -> Traffic:
+    """The whole cluster. Raises ClusterError, but not for a missing right."""
+
+    async def all_of(where: str, type: type[T]) -> list[T]:
+        return await lists.all(where, type) or []
+
+    namespaces, policies, services, slices = await asyncio.gather(
+        all_of(path("v1", "namespaces"), Object),
+        all_of(path("networking.k8s.io/v1", "networkpolicies"), views.StoredPolicy),
+        all_of(path("v1", "services"), views.Service),
+        all_of(path("discovery.k8s.io/v1", "endpointslices"), facts_views.EndpointSlice),
+    )
+    ingresses, gateways, http, grpc = await asyncio.gather(
+        all_of(path("networking.k8s.io/v1", "ingresses"), views.Ingress),
+        all_of(path(GATEWAY_API, "gateways"), views.Gateway),
+        all_of(path(GATEWAY_API, "httproutes"), views.Route),
+        all_of(path(GATEWAY_API, "grpcroutes"), views.Route),
+    )
+    workloads = await asyncio.gather(
+        *(all_of(path(version, plural), view) for version, plural, _, view in WORKLOADS)
+    )
+    return Traffic(
+        {one.name: one.metadata.labels or {} for one in namespaces},
+        tuple(policies),
+        tuple(
+            (kind, one)
+            for (_, _, kind, _), found in zip(WORKLOADS, workloads, strict=True)
+            for one in found
+        ),
+        tuple(services),
+        tuple(slices),
+        tuple(ingresses),
+        tuple(gateways),
+        (*http, *grpc),
+        _taken(lists),
+    )
+
+
+def _taken(lists: Lists) -> tuple[Unread, ...]:
+    found, lists.unread = tuple(sorted(set(lists.unread))), []
+    return found
 
 
 async def facts(connection: Connection, lists: Lists, config: BaselineConfig) -> Facts:

@@ -115,6 +115,7 @@ class IngressPaths(View):
 
 
 class IngressRule(View):
+    host: str | None = None
     http: IngressPaths | None = None
 
 
@@ -141,7 +142,18 @@ class GatewayStatus(View):
     addresses: list[GatewayAddress] | None = None
 
 
+class Listener(View):
+    hostname: str | None = None
+    port: int | None = None
+    protocol: str | None = None
+
+
+class GatewaySpec(View):
+    listeners: list[Listener] | None = None
+
+
 class Gateway(Object):
+    spec: GatewaySpec | None = None
     status: GatewayStatus | None = None
 
 
@@ -160,6 +172,7 @@ class RouteRule(View):
 
 
 class RouteSpec(View):
+    hostnames: list[str] | None = None
     parentRefs: list[Reference] | None = None
     rules: list[RouteRule] | None = None
 

@@ -1,0 +1,127 @@
+"""``netreeve exposure``: what is reachable from outside and how, and who may talk to whom."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from policies.model import NOTHING_KNOWN
+from policies.services.load_balancer import POLICY
+from policies.services.reach import Declared
+from webhook.admission.plan import Ruleset
+from webhook.audit.exposure import expose, json, table
+from webhook.audit.exposure.manifests import gathered
+from webhook.audit.exposure.model import ExposureMap
+from webhook.audit.sources import Sources
+from webhook.cli import options
+from webhook.config import ConfigError, ruleset
+
+_DESCRIPTION = """\
+Draws the map of what is exposed: load balancers, node ports, external IPs,
+host ports, pods on the node's network, Ingresses, Gateways and routes, the
+workloads behind each, and whether NetworkPolicies let outside traffic through
+to them. Then, for every two namespaces, who may talk to whom by the union of
+all NetworkPolicies.
+
+Reads a running cluster with your own kubeconfig, or the manifests at PATH,
+and changes nothing. With -o html, check and audit show the same map beside
+their findings."""
+
+_EPILOG = """\
+Needs list on pods, workloads, Services, EndpointSlices, Ingresses,
+NetworkPolicies, namespaces and nodes; what you may not read is named.
+
+Exit codes:
+  0  the map is complete
+  2  usage, or something that could not be read; the rest of it is shown
+
+Examples:
+  netreeve exposure
+  netreeve exposure -n shop
+  netreeve exposure -o json | jq '.ways[] | select(.reach == "public")'
+  helm template shop ./chart | netreeve exposure -"""
+
+FORMATS = {"table": table.write, "json": json.write}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = subparsers.add_parser(
+        "exposure",
+        help="map what is reachable from outside, and who may talk to whom",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a file or folder of manifests, or - for standard input, instead of a cluster",
+    )
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="the whole cluster (the default)"
+    )
+    where.add_argument(
+        "-n",
+        "--namespace",
+        default="",
+        help="only what concerns this namespace; of manifests, also that of objects without one",
+    )
+    options.add_cluster(command)
+    options.add_config(command)
+    command.add_argument(
+        "-o",
+        "--output",
+        choices=tuple(FORMATS),
+        default="table",
+        help="table for people (the default), json for programs",
+    )
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    # Loads the Kubernetes client, most of a second that no other command needs.
+    from webhook.cluster.errors import ClusterError  # noqa: PLC0415
+
+    try:
+        told = declared(ruleset(options.config(args)))
+        if args.paths:
+            found = of_manifests(args.paths, told, args.namespace or "default")
+        else:
+            found = of_cluster(args, told)
+    except (options.UsageError, ClusterError) as error:
+        print(f"netreeve: {error}", file=sys.stderr)
+        return 2
+    except (ConfigError, OSError) as error:
+        options.complain(error)
+        return 2
+    FORMATS[args.output](found.only(args.namespace) if args.namespace else found, sys.stdout)
+    return 2 if found.unread else 0
+
+
+def declared(rules: Ruleset) -> Declared:
+    """What the configuration says of load balancers."""
+    found = next(one.setting.params for one in rules.steps if one.policy.id == POLICY.id)
+    assert isinstance(found, Declared)
+    return found
+
+
+def of_cluster(args: argparse.Namespace, told: Declared) -> ExposureMap:
+    """Raises UsageError and ClusterError."""
+    from webhook.cli.wiring.exposure import answer  # noqa: PLC0415
+
+    return asyncio.run(answer(told, options.kubeconfig(args), args.context))
+
+
+def of_manifests(paths: Sequence[str], told: Declared, namespace: str) -> ExposureMap:
+    stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
+    with Sources(paths, stdin, lenient=True) as sources:
+        return of_sources(sources, told, namespace)
+
+
+def of_sources(sources: Sources, told: Declared, namespace: str) -> ExposureMap:
+    traffic, unread = gathered(sources, namespace)
+    return expose(traffic, NOTHING_KNOWN, told, unread)
