@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.audit.seeded import PER_NAMESPACE, Cost, seed
+from tests.audit.seeded import measure as measure_audit
 from tests.bench import load, machine, report, servers, stages
 from tests.bench.client import VerdictError
 from tests.bench.pinned import cores
@@ -20,6 +22,7 @@ from tests.bench.scenarios import scenarios
 from tests.controller.adoption import Adopted, adopt
 from tests.controller.protected import protected_cluster, scaled
 from tests.controlplane.build import BuildError, to_stderr
+from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import ProcessFailedError
 from tests.controlplane.toolchain import ToolchainError
 
@@ -55,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         default=scaled(200, 2000),
         help="that the controller adopts at once (default: %(default)s; 0: measure no controller)",
     )
+    add(
+        "--stored",
+        type=int,
+        default=scaled(1000, 10_000),
+        help="objects to audit, about (default: %(default)s; 0: measure no audit)",
+    )
     add("--scenario", choices=names, nargs="+", default=names, help="(default: all)")
     add("--generator", choices=("wrk", load.GO_LOAD), help="(default: wrk where it is installed)")
     add("--json", type=Path, metavar="FILE", help="write every run there")
@@ -85,12 +94,15 @@ def _bench(options: argparse.Namespace) -> int:
         with servers.running(servers.NAMES, folder, own) as started:
             results = measure(plan, started, generator, folder, to_stderr)
         adopted = _adopted(folder / "cluster", options.namespaces)
+        audited = _audited(options.stored)
     targets = list(report.targets(results, chosen))
     report.show(about, plan, results, targets)
-    print(*adopted.lines() if adopted else (), sep="\n")
+    for one in (adopted, audited):
+        print(*one.lines() if one else (), sep="\n")
     if options.json:
         found = report.as_json(about, plan, results, targets)
         found["controller"] = adopted and report.controller_as_json(adopted)
+        found["audit"] = audited and {**audited._asdict(), "again": dict(audited.again)}
         text = json.dumps(found, indent=2)
         options.json.write_text(f"{text}\n")
     return int(options.fail_on_missed and not all(target.met for target in targets))
@@ -103,6 +115,17 @@ def _adopted(folder: Path, count: int) -> Adopted | None:
     to_stderr(f"{count} namespaces for the controller")
     with protected_cluster(folder) as protected:
         return adopt(protected, protected.controller(), count, idle=10)
+
+
+def _audited(objects: int) -> Cost | None:
+    """Of an API server alone, so that nothing else changes what is stored."""
+    namespaces = objects // PER_NAMESPACE
+    if namespaces <= 0:
+        return None
+    to_stderr(f"{namespaces * PER_NAMESPACE} objects to audit")
+    with ControlPlane() as plane:
+        seed(plane, namespaces)
+        return measure_audit(plane, namespaces * PER_NAMESPACE, idle=10)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ def test_the_profile_names_every_stage_and_policy(capsys: pytest.CaptureFixture[
 def test_the_whole_benchmark_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bench.json"
     small = ["--rounds", "1", "--connections", "2", "--scenario", "service", "--namespaces", "5"]
+    small += ["--stored", "50"]
     assert main([*small, "--generator", load.GO_LOAD, "--json", str(file)]) == 0
     written = json.loads(file.read_text())
     assert [run["server"] for run in written["runs"]] == list(NAMES)
@@ -125,7 +126,10 @@ def test_the_whole_benchmark_in_small(tmp_path: Path, capsys: pytest.CaptureFixt
     assert controller["writes"]["create networkpolicies"] == 15
     assert sum(controller["writes"].values()) <= controller["requests"]
     assert controller["peak"] > 2**20
-    assert "5 namespaces adopted at once" in capsys.readouterr().out
+    assert written["audit"]["objects"] == 50
+    printed = capsys.readouterr().out
+    assert "5 namespaces adopted at once" in printed
+    assert "50 stored objects audited" in printed
 
 
 @pytest.mark.slow
