@@ -150,8 +150,27 @@ def slice_at(address: str) -> Json:
     }  # fmt: skip
 
 
-VALIDATING = f"validatingwebhookconfiguration/{NAME}"
-LEASE, DEPLOYMENT = "lease/netreeve-control", "deployment/netreeve-serve"
+ROLLOUT = "[{group: argoproj.io, resource: rollouts, kind: Rollout, path: spec.template}]"
+
+
+def rollouts() -> Json:
+    """A kind with pod templates that nobody but the configuration knows."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "rollouts.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io",
+            "names": {"plural": "rollouts", "kind": "Rollout"},
+            "scope": "Namespaced",
+            "versions": [{"name": "v1alpha1", "served": True, "storage": True,
+                          "schema": {"openAPIV3Schema": schema}}],
+        },
+    }  # fmt: skip
+
+
+DEPLOYMENT = "deployment/netreeve-serve"
 CONFIG, SECRET = "configmap/netreeve-config", "secret/netreeve-tls"
 
 
@@ -259,6 +278,13 @@ SICKNESSES = [
              ("servers-not-reachable",), "1 of 4"),
     Sickness("rights gone", lambda one: one.gone("clusterrolebinding", "netreeve-serve"),
              ("right-missing",), "may not list namespaces"),
+    Sickness("rights of the controller gone", lambda one: one.gone(
+        "role", "netreeve-control", "-n", NAMESPACE), ("right-missing",),
+             "get secrets netreeve-stamp in netreeve"),
+    Sickness("a custom workload that is not sent", lambda one: together(
+        one.there(rollouts()), one.changed(CONFIG, gate(
+            stage="enforce", workloads=ROLLOUT), NAMESPACE)),
+             ("rule-missing",), "CREATE rollouts.argoproj.io v1alpha1"),
     Sickness("too many rights", lambda one: one.there(
         cluster_role_binding("too-much", "cluster-admin")), ("right-excess",), "create pods"),
     Sickness("lease not renewed", lambda one: one.stale(RENEWED_ONCE), ("no-leader",),

@@ -87,9 +87,8 @@ class Look:
         if validating is not None and mutating is not None:
             found = hooks(validating, mutating)
         namespaces = {one.name: one.metadata.labels or {} for one in known or ()}
-        (config, broken), (kubernetes, api) = await asyncio.gather(
-            self._config(), self._api(namespaces)
-        )
+        config, broken = await self._config()
+        kubernetes, api = await self._api(namespaces, config or GateConfig())
         accounts = {one.name: one.account for one in deployments or ()}
         (services, endpoints), answers, known_facts, certificate, proof = await asyncio.gather(
             self._behind(found or ()),
@@ -133,7 +132,9 @@ class Look:
         except ConfigError as error:
             return None, str(error)
 
-    async def _api(self, namespaces: Mapping[str, Mapping[str, str]]) -> tuple[str, Served]:
+    async def _api(
+        self, namespaces: Mapping[str, Mapping[str, str]], config: GateConfig
+    ) -> tuple[str, Served]:
         """The version of Kubernetes, and what is served of the groups that matter."""
         raw = await asyncio.gather(
             self._connection.read("/version"), self._connection.read("/apis")
@@ -141,7 +142,8 @@ class Look:
         version = decode("/version", raw[0], views.Version)
         groups = {one.name: one for one in decode("/apis", raw[1], views.ApiGroups).groups}
         wanted = [("", "v1")]
-        for name in sorted(_groups() & groups.keys()):
+        custom = {one.group for one in config.workloads}
+        for name in sorted((_groups() | custom) & groups.keys()):
             wanted += ((name, one.version) for one in groups[name].versions)
         resources = await asyncio.gather(*(self._resources(*one) for one in wanted))
         versions: dict[Place, tuple[str, ...]] = {}

@@ -89,6 +89,10 @@ def _control(namespace: str, account: str) -> Iterator[Right]:
         )
         for verb in ("create", "delete"):
             yield Right(account, verb, "admissionregistration.k8s.io", resource, wanted=False)
+    # Whatever the source of certificates; those that it issues are in others besides.
+    stamp = "netreeve-stamp"
+    yield from _each(account, "get list watch patch", "", "secrets", namespace, stamp)
+    yield Right(account, "create", "", "secrets", namespace)
     yield Right(account, "get", "", "secrets", wanted=False)
     yield Right(account, "delete", "networking.k8s.io", "networkpolicies", wanted=False)
     yield Right(account, "delete", "", "namespaces", wanted=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from policies import catalogue
 from policies.model import Rule
 from policies.network_policies.managed import BASELINE
+from webhook.config import GateConfig
 from webhook.config.registration import registered
 from webhook.doctor.finding import Check, Finding, error, some, warning
 from webhook.doctor.matching import NAME_LABEL, match
@@ -31,9 +32,10 @@ SERVICE = Rule("", "services")
 
 def run(seen: Seen) -> Iterator[Finding]:
     rules = registered(catalogue())
+    custom = [Rule(one.group, one.resource) for one in (seen.config or GateConfig()).workloads]
     asked: tuple[tuple[KindOfHook, Iterable[Rule]], ...] = (
-        ("Validating", rules.validating),
-        ("Mutating", rules.mutating),
+        ("Validating", (*rules.validating, *custom)),
+        ("Mutating", (*rules.mutating, *custom)),
     )
     for kind, wanted in asked:
         hooks = [one for one in seen.ours if one.kind == kind]
