@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from certs import issue
-from tests.doctor.patient import NAME, NAMESPACE, Json, Patient
+from tests.doctor.patient import NAMESPACE, Json, Patient
 
 EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
 FOREVER_AGO = "2026-01-01T00:00:00.000000Z"
