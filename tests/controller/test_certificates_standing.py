@@ -12,6 +12,10 @@ import pytest
 
 from certs.issue import Pair, authority, leaf
 from certs.plan import Authority, State, bundle, due, take
+from webhook.cluster.connection import Connection
+from webhook.cluster.credentials import Kubeconfig
+from webhook.cluster.events import Events
+from webhook.controller.certificates.configurations import Configurations
 from webhook.controller.certificates.secrets import (
     CA,
     STAMP,
@@ -269,3 +273,13 @@ def test_a_bundle_holds_certificates_and_no_keys() -> None:
     assert b"PRIVATE" not in base64.b64decode(webhook["clientConfig"]["caBundle"])
     assert "PRIVATE" not in repr(state.authorities)
     assert "PRIVATE" not in repr(Pair(b"", b"PRIVATE"))
+
+
+def test_while_the_folder_cannot_be_read_nothing_is_known(tmp_path: Path) -> None:
+    """Else a CA would sign that the live configurations, which nobody looked at, do not carry."""
+    connection = Connection(Kubeconfig(str(tmp_path / "none")))
+    one = Configurations(connection, tmp_path, Events(connection, "test"), lambda: None)
+    one.reload()
+    assert "No such file" in one.complaint
+    assert not one.synced
+    assert one.bundles == []

@@ -47,6 +47,24 @@ def test_a_lease_must_have_a_namespace(capsys: pytest.CaptureFixture[str]) -> No
     assert "must be NAMESPACE/NAME" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options", [("--cert-source", "files"), ("--ca-bundle", "ca.crt")])
+def test_a_bundle_in_a_file_belongs_to_files(
+    options: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["control", *HEALTH, *options]) == 2
+    assert "--cert-source files and --ca-bundle belong together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [("--cert-overlap", "soon"), ("--cert-source", "vault"), ("--service", "serve")]
+)
+def test_options_that_make_no_sense_are_usage_errors(
+    options: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["control", *HEALTH, *options]) == 2
+    assert f"argument {options[0]}" in capsys.readouterr().err
+
+
 @pytest.mark.cluster
 @pytest.mark.slow
 def test_an_orderly_end_hands_over(protected: Protected, controller: Control) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import socket
 import ssl
@@ -183,6 +184,35 @@ def test_without_a_pair_it_does_not_start(server: Running, tmp_path: Path) -> No
     holder = CertificateHolder(tmp_path, server.telemetry, now)
     with pytest.raises(CertificateError, match=r"tls\.crt: No such file .* add --standalone"):
         holder.load()
+
+
+def agree(listening: ssl.SSLContext, ca: Path) -> None:
+    """A handshake in memory, with a client that trusts ``ca``. Raises SSLError."""
+    one, other = ssl.MemoryBIO(), ssl.MemoryBIO()
+    trusting = ssl.create_default_context(cafile=ca)
+    client = trusting.wrap_bio(one, other, server_hostname="localhost")
+    server = listening.wrap_bio(other, one, server_side=True)
+    for _ in range(4):
+        for end in (client, server):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    assert client.getpeercert()
+
+
+def test_a_pair_that_comes_later_is_served(server: Running, tmp_path: Path) -> None:
+    """As a Secret that is mounted before it is written."""
+    holder = CertificateHolder(tmp_path, server.telemetry, now)
+    assert holder.missing == "not read yet"
+    holder.poll()
+    assert "No such file" in holder.missing
+    listening = holder.listening()
+    with pytest.raises(ssl.SSLError):
+        agree(listening, server.ca)
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).write_bytes((server.directory / name).read_bytes())
+    holder.poll()
+    assert holder.missing == ""
+    agree(listening, server.ca)
 
 
 def test_with_a_pair_that_does_not_match_it_does_not_start(server: Running, tmp_path: Path) -> None:

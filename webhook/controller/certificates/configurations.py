@@ -88,8 +88,8 @@ class Configurations:
 
     @property
     def synced(self) -> bool:
-        """What is live of that which is wanted is known."""
-        return all(one.synced for one in self._reflectors.values())
+        """What is wanted is known, and what of it is live: not to know is not that nothing is."""
+        return bool(self._wanted) and all(one.synced for one in self._reflectors.values())
 
     @property
     def bundles(self) -> list[bytes]:
