@@ -20,9 +20,11 @@ import uvloop
 from opentelemetry.sdk.resources import Resource
 
 from tests.controlplane.wait import wait_for
+from webhook.admission.exempt import NO_KEYS
 from webhook.admission.gate import Cluster
 from webhook.admission.plan import Ruleset
 from webhook.config import GateConfig, ruleset
+from webhook.exemptions.stamp import KeyRing
 from webhook.server.app import Access, Webhook
 from webhook.server.health import Readiness, health
 from webhook.server.limits import Limits
@@ -95,6 +97,7 @@ def running(
     cluster: Cluster | None = None,
     limits: Limits | None = None,
     access: Access | None = None,
+    keys: KeyRing = NO_KEYS,
     drain: float = 0.0,
 ) -> Iterator[Running]:
     """Serve until the block ends."""
@@ -109,7 +112,7 @@ def running(
         under_way: set[asyncio.Task[None]] = set()
         guard = Guard(limits, telemetry)
         webhook = Webhook(
-            make_gate(rules, cluster, telemetry),
+            make_gate(rules, cluster, telemetry, keys),
             telemetry,
             access=access,
             limits=limits,

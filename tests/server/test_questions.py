@@ -26,9 +26,11 @@ from tests.server.clients import (
     review,
 )
 from tests.server.running import Running, running
+from webhook.admission.exempt import NO_KEYS
 from webhook.cluster.access import Access
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
+from webhook.exemptions.stamp import KeyRing
 from webhook.server.limits import Limits
 
 pytestmark = pytest.mark.cluster
@@ -66,12 +68,12 @@ def unlabelled(**user: Any) -> bytes:
 
 @contextmanager
 def asking(
-    directory: Path, kubeconfig: Path, limits: Limits | None = None
+    directory: Path, kubeconfig: Path, limits: Limits | None = None, keys: KeyRing = NO_KEYS
 ) -> Iterator[tuple[Running, Access]]:
     """A server that may ask."""
     connection = Connection(Kubeconfig(str(kubeconfig)))
     access = Access(connection)
-    with running(directory, access=access, limits=limits) as server:
+    with running(directory, access=access, limits=limits, keys=keys) as server:
         try:
             yield server, access
         finally:
