@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from policies.model import Action
 from webhook.admission.verdict import Exempt
+from webhook.audit.exposure.model import ExposureMap
 
 Status = Literal["denied", "warned", "allowed", "excluded", "unknown"]
 """denied, warned, allowed: the verdict. excluded: in a namespace that is never judged. unknown:
@@ -130,6 +131,7 @@ class Report(msgspec.Struct, frozen=True):
     failOn: Deny or Warn, the weakest action whose findings fail the run.
     Of an audit log, passed: writes without findings, which are not among the results, and unseen:
     patches whose outcome is not in the log.
+    exposure: the map of the same objects, where somebody asked for it.
     """
 
     results: tuple[Result, ...] = ()
@@ -139,6 +141,7 @@ class Report(msgspec.Struct, frozen=True):
     diff: Diff | None = None
     passed: int = 0
     unseen: int = 0
+    exposure: ExposureMap | None = None
 
     @property
     def summary(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -17,6 +18,9 @@ from webhook.audit.findings import Report
 from webhook.audit.replay import replay
 from webhook.cli import options, outputs
 from webhook.config import ConfigError, GateConfig, ruleset
+
+if TYPE_CHECKING:
+    from webhook.cli.wiring.audit import Asked
 
 _DESCRIPTION = """\
 Reads a running cluster with your own kubeconfig, judges every object as if it
@@ -98,11 +102,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _cluster(args: argparse.Namespace, config: GateConfig) -> Report:
-    from webhook.cli.wiring.audit import Asked, answer  # noqa: PLC0415
+    from webhook.cli.wiring.audit import Asked  # noqa: PLC0415
 
     now = time.time() if args.as_of is None else args.as_of
     asked = Asked(_rules(config), now, args.namespace, config.baseline.controllers)
-    return asyncio.run(answer(asked, options.kubeconfig(args), args.context))
+    return asyncio.run(_read(asked, args))
+
+
+async def _read(asked: Asked, args: argparse.Namespace) -> Report:
+    """Raises ClusterError and UsageError."""
+    from webhook.cli.wiring.audit import answer  # noqa: PLC0415
+    from webhook.cli.wiring.exposure import declared, of_cluster  # noqa: PLC0415
+
+    where = options.kubeconfig(args), args.context
+    report = await answer(asked, *where)
+    if not outputs.wants_map(args):
+        return report
+    found = await of_cluster(declared(asked.rules), *where)
+    return replace(report, exposure=found.only(args.namespace) if args.namespace else found)
 
 
 def _events(file: str, config: GateConfig) -> Report:

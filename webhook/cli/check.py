@@ -6,6 +6,8 @@ import argparse
 import sys
 import time
 
+from msgspec.structs import replace
+
 from webhook.admission.exempt import Trust
 from webhook.audit.check import check
 from webhook.audit.sources import Sources
@@ -81,4 +83,10 @@ def run(args: argparse.Namespace) -> int:
     with Sources(args.paths, stdin, lenient=args.skip_others) as sources:
         trust = Trust.ACCEPT if args.trust_exemptions else Trust.SHOW
         report = check(sources, rules, args.namespace, now=time.time(), trust=trust)
+        if outputs.wants_map(args):
+            # Loads the Kubernetes client, most of a second that the other formats do not need.
+            from webhook.cli.wiring.exposure import declared, of_sources  # noqa: PLC0415
+
+            found = of_sources(sources, declared(rules), args.namespace)
+            report = replace(report, exposure=found)
     return outputs.finish(report, args, before)

@@ -5,14 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
 
-from policies.model import NOTHING_KNOWN
-from policies.services.load_balancer import POLICY
-from policies.services.reach import Declared
-from webhook.admission.plan import Ruleset
-from webhook.audit.exposure import expose, json, table
-from webhook.audit.exposure.manifests import gathered
+from webhook.audit.exposure import json, table
 from webhook.audit.exposure.model import ExposureMap
 from webhook.audit.sources import Sources
 from webhook.cli import options
@@ -83,15 +77,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    # Loads the Kubernetes client, most of a second that no other command needs.
     from webhook.cluster.errors import ClusterError  # noqa: PLC0415
 
     try:
-        told = declared(ruleset(options.config(args)))
-        if args.paths:
-            found = of_manifests(args.paths, told, args.namespace or "default")
-        else:
-            found = of_cluster(args, told)
+        found = _found(args)
     except (options.UsageError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
@@ -102,26 +91,14 @@ def run(args: argparse.Namespace) -> int:
     return 2 if found.unread else 0
 
 
-def declared(rules: Ruleset) -> Declared:
-    """What the configuration says of load balancers."""
-    found = next(one.setting.params for one in rules.steps if one.policy.id == POLICY.id)
-    assert isinstance(found, Declared)
-    return found
+def _found(args: argparse.Namespace) -> ExposureMap:
+    """Raises UsageError, ClusterError, ConfigError and OSError."""
+    # Loads the Kubernetes client, most of a second that no other command needs.
+    from webhook.cli.wiring.exposure import declared, of_cluster, of_sources  # noqa: PLC0415
 
-
-def of_cluster(args: argparse.Namespace, told: Declared) -> ExposureMap:
-    """Raises UsageError and ClusterError."""
-    from webhook.cli.wiring.exposure import answer  # noqa: PLC0415
-
-    return asyncio.run(answer(told, options.kubeconfig(args), args.context))
-
-
-def of_manifests(paths: Sequence[str], told: Declared, namespace: str) -> ExposureMap:
+    told = declared(ruleset(options.config(args)))
+    if not args.paths:
+        return asyncio.run(of_cluster(told, options.kubeconfig(args), args.context))
     stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
-    with Sources(paths, stdin, lenient=True) as sources:
-        return of_sources(sources, told, namespace)
-
-
-def of_sources(sources: Sources, told: Declared, namespace: str) -> ExposureMap:
-    traffic, unread = gathered(sources, namespace)
-    return expose(traffic, NOTHING_KNOWN, told, unread)
+    with Sources(args.paths, stdin, lenient=True) as sources:
+        return of_sources(sources, told, args.namespace or "default")

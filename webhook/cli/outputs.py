@@ -92,6 +92,11 @@ class _AddOutput(argparse.Action):
         setattr(namespace, self.dest, outputs)
 
 
+def wants_map(args: argparse.Namespace) -> bool:
+    """Whether a format shows the exposure map, which takes another look at everything."""
+    return any(one.format == "html" for one in args.output)
+
+
 def earlier(args: argparse.Namespace) -> Earlier:
     """What the options compare with, read before anything is written. Raises NoReportError."""
     return Earlier(*(_read(file) if file else None for file in (args.baseline, args.diff)))

@@ -14,8 +14,9 @@ import yaml
 from policies.model import NOTHING_KNOWN
 from policies.services.reach import Declared
 from tests.controlplane.cluster import ControlPlane
-from webhook.audit.exposure import expose, table
 from webhook.audit.exposure import json as as_json
+from webhook.audit.exposure import table
+from webhook.audit.exposure.draw import expose
 from webhook.audit.exposure.jsonschema import text as schema_text
 from webhook.audit.exposure.manifests import gathered
 from webhook.audit.exposure.model import ExposureMap

@@ -1,12 +1,16 @@
-"""Reads a live cluster for the exposure map, with the rights of whoever asks."""
+"""Reads a live cluster or manifests for the exposure map."""
 
 from __future__ import annotations
 
-from policies.model import ClusterFacts
+from policies.model import NOTHING_KNOWN, ClusterFacts
+from policies.services.load_balancer import POLICY
 from policies.services.reach import Declared
+from webhook.admission.plan import Ruleset
 from webhook.audit.baseline.read import traffic
-from webhook.audit.exposure import expose
+from webhook.audit.exposure.draw import expose
+from webhook.audit.exposure.manifests import gathered
 from webhook.audit.exposure.model import ExposureMap
+from webhook.audit.sources import Sources
 from webhook.cluster.apply import path
 from webhook.cluster.cache import node_facts
 from webhook.cluster.connection import Connection
@@ -17,14 +21,28 @@ from webhook.cluster.objects import Node
 USER_AGENT = "netreeve-exposure"
 
 
-async def answer(declared: Declared, kubeconfig: str | None, context: str) -> ExposureMap:
-    """Raises ClusterError."""
+def declared(rules: Ruleset) -> Declared:
+    """What the configuration says of load balancers."""
+    found = next(one.setting.params for one in rules.steps if one.policy.id == POLICY.id)
+    assert isinstance(found, Declared)
+    return found
+
+
+async def of_cluster(told: Declared, kubeconfig: str | None, context: str) -> ExposureMap:
+    """With the rights of whoever asks. Raises ClusterError."""
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
     async with Connection(source, user_agent=USER_AGENT) as connection:
         lists = Lists(connection)
-        nodes = [node_facts(one) for one in await lists.all(path("v1", "nodes"), Node) or ()]
+        found = await lists.all(path("v1", "nodes"), Node)
+        nodes = list(map(node_facts, found or ()))
         facts = ClusterFacts(
             providers=frozenset(one.provider for one in nodes),
             nodeAddresses=frozenset().union(*(one.addresses for one in nodes)),
         )
-        return expose(await traffic(lists), facts, declared)
+        return expose(await traffic(lists), facts, told)
+
+
+def of_sources(sources: Sources, told: Declared, namespace: str) -> ExposureMap:
+    """namespace: of objects that name none."""
+    found, unread = gathered(sources, namespace)
+    return expose(found, NOTHING_KNOWN, told, unread)

@@ -10,6 +10,7 @@ from typing import Any
 from policies import catalogue
 from webhook.admission.verdict import MALFORMED
 from webhook.audit.findings import Change, Found, Report, Result
+from webhook.audit.reports.html.exposed import exposed
 from webhook.audit.reports.words import changes, place, printable, summary
 
 STATUSES = ("denied", "warned", "allowed", "excluded", "unknown")
@@ -18,6 +19,7 @@ STATUSES = ("denied", "warned", "allowed", "excluded", "unknown")
 def content(report: Report) -> dict[str, Any]:
     """Texts of users are on one line each, as in the other reports for people."""
     policies = _Policies()
+    unread = report.exposure.unread if report.exposure else ()
     objects: list[list[Any]] = []
     findings: list[list[Any]] = []
     for result in report.results:
@@ -34,9 +36,13 @@ def content(report: Report) -> dict[str, Any]:
         "objects": objects,
         "findings": findings,
         "policies": policies.rows,
-        "unreadable": [[place(one), printable(one.message)] for one in report.unreadable],
+        "unreadable": [
+            *([place(one), printable(one.message)] for one in report.unreadable),
+            *([printable(one.path), printable(one.message)] for one in unread),
+        ],
         "changes": changes(report),
         "new": sorted({one.finding.id for one in report.diff.new}) if report.diff else [],
+        "exposure": exposed(report.exposure) if report.exposure else None,
         "fixed": [_fixed(one) for one in report.diff.fixed] if report.diff else [],
     }
 

@@ -1,1 +1,0 @@
-function exposureCards() { return []; }
