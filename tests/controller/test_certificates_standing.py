@@ -84,6 +84,16 @@ def test_a_good_installation_has_no_problems() -> None:
     assert found.stampKeys == 1
 
 
+def test_certificates_of_somebody_else_are_told_as_such() -> None:
+    """cert-manager has a Secret of the same name for its CA."""
+    state = issued()
+    theirs = {"ca.crt": b"", "tls.crt": state.bundle, "tls.key": b"theirs"}
+    given = {**secrets(state), CA: Held("1", theirs, False)}
+    found = standing(given, live(state), NOW + 62 * DAY)
+    assert [one.state for one in found.certificates] == ["not ours", "not ours"]
+    assert found.problems == [], "whoever renews them knows when"
+
+
 def test_a_rotation_is_told() -> None:
     state = issued()
     asked = {**secrets(state), TLS: secrets(state)[TLS]._replace(asked=True)}

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from certs.plan import fingerprints, is_issued
+from tests.cluster.audit import asked
+from tests.controller.control import AGENT
 from tests.controlplane.wait import wait_for
 from tests.install.installed import (
     CONFIGURATIONS,
@@ -29,6 +31,7 @@ SECONDS = 10.0
 """What "within seconds" means on a machine that does other things as well."""
 TAKEN_OVER = 60.0
 MANAGER = "netreeve-webhooks"
+READING = {"get", "list", "watch"}
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +296,7 @@ def test_certificates_are_shown_and_rotated_by_command(installed: Installed, cer
 def test_nothing_can_be_rotated_where_nothing_is_installed(certs: Certs) -> None:
     code, said = certs("rotate", "--ca", "-n", "default")
     assert code == 2
-    assert "there is no Secret default/netreeve-ca: Netreeve is not installed" in said
+    assert "there is no Secret default/netreeve-ca: is Netreeve installed in another" in said
     code, said = certs("show", "-n", "default")
     assert code == 1
     assert "there is no certificate for the servers" in said
@@ -308,6 +311,28 @@ def test_a_stamp_key_is_replaced_and_the_one_before_is_kept(
     after = installed.secret("netreeve-stamp")
     assert after["previous"] == before
     assert set(after) == {"current", "previous"}
+
+
+def test_in_a_steady_state_nothing_is_written(installed: Installed, certs: Certs) -> None:
+    """Whatever wakes the controller; what it writes for the last thing tells that it was awake."""
+    await_filled(installed)
+    start = installed.plane.audit_position()
+    for number in range(10):
+        for path in (f"{SECRETS}/netreeve-tls", f"{CONFIGURATIONS.format('validating')}/{NAME}"):
+            marked = {"metadata": {"annotations": {"example.com/number": str(number)}}}
+            installed.api.patch(path, marked)
+    before = installed.secret("netreeve-stamp")
+    certs("rotate", "--stamp-key")
+    wait_for(lambda: installed.secret("netreeve-stamp") != before, SOON, "the last thing")
+
+    def written() -> list[str]:
+        found = asked(installed.plane, AGENT, start)
+        return [one.uri for one in found if one.verb not in READING
+                and ("secrets" in one.uri or "webhookconfigurations" in one.uri)]  # fmt: skip
+
+    wait_for(written, SOON, "the audit log")
+    assert len(written()) == 1
+    assert "/secrets/netreeve-stamp" in written()[0]
 
 
 def test_an_uninstall_is_final_and_an_install_works_again(installed: Installed) -> None:

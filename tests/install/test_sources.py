@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certs.issue import Pair, authority, leaf
-from certs.plan import fingerprints
+from certs.plan import fingerprints, is_issued
 from tests.controlplane.wait import wait_for
 from tests.install.installed import CONTROL, NAMESPACE, SOON, Installed
 from tests.install.pods import Pod
@@ -39,15 +39,15 @@ def new_authority() -> Pair:
     return authority("somebody's CA", now=datetime.now(UTC), life=3 * DAY)
 
 
-def give(installed: Installed, pair: Pair, bundle: bytes) -> None:
+def give(installed: Installed, pair: Pair, bundle: bytes, name: str = "netreeve-tls") -> None:
     """Write the Secret as a whole, as cert-manager does."""
     data = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": bundle}
     installed.apply({
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "kubernetes.io/tls",
-        "metadata": {"name": "netreeve-tls", "namespace": NAMESPACE},
-        "data": {name: base64.b64encode(value).decode() for name, value in data.items()},
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
     })  # fmt: skip
 
 
@@ -115,3 +115,22 @@ def test_an_abrupt_change_leaves_no_server_behind_for_long(
             bare.await_active()
         await_carried(bare, after.certificate)
         bare.await_active()
+
+
+def test_what_cert_manager_has_left_is_taken_over_with_overlap(
+    bare: Installed, given: tuple[list[Pod], Pair]
+) -> None:
+    """Its Secret of the same name has a type that needs its content."""
+    servers, _ = given
+    before = new_authority()
+    give(bare, issue(before), before.certificate)
+    give(bare, before, before.certificate, name="netreeve-ca")
+    with controlled(bare, "cert-manager"):
+        bare.await_active()
+        await_carried(bare, before.certificate)
+    with traffic(bare, servers) as going, controlled(bare, "managed"):
+        wait_for(lambda: "ca.key" in bare.secret("netreeve-ca"), SOON, "a CA of ours")
+        ours = bare.secret("netreeve-ca")["ca.crt"]
+        await_carried(bare, ours, before.certificate)
+        wait_for(lambda: is_issued(bare.secret("netreeve-tls")["tls.crt"], ours), SOON, "its leaf")
+        going.more()

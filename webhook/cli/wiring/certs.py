@@ -23,6 +23,7 @@ from webhook.controller.certificates.secrets import (
     Held,
     StoredSecret,
     held,
+    is_managed,
 )
 from webhook.controller.certificates.standing import Standing, Webhooks, standing
 from webhook.controller.certificates.wanted import API_VERSION, RESOURCES
@@ -63,13 +64,16 @@ async def rotate(asked: Asked, what: str) -> int:
     """The exit code. Raises ClusterError."""
     name = _SECRETS[what]
     async with _connected(asked) as connection:
-        # Of certificates that somebody else issues there is no Secret of a CA.
-        for needed in {name, CA} - ({CA} if what == "stamp-key" else set()):
-            if await _secret(connection, asked, needed) is None:
-                raise ClusterError(
-                    f"there is no Secret {asked.namespace}/{needed}: Netreeve is not installed "
-                    "there, or its certificates are not managed by it; see --namespace"
-                )
+        if await _secret(connection, asked, name) is None:
+            raise ClusterError(
+                f"there is no Secret {asked.namespace}/{name}: is Netreeve installed in another "
+                "namespace? See --namespace"
+            )
+        if what != "stamp-key" and not is_managed(await _secret(connection, asked, CA)):
+            raise ClusterError(
+                f"the certificates in {asked.namespace} are not Netreeve's: replace them where "
+                "they come from (--cert-source of netreeve control)"
+            )
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         where = path("v1", "secrets", asked.namespace, name)
         await Writer(connection, manager="netreeve").merge_patch(

@@ -92,7 +92,7 @@ class Secrets:
             }
             await self._connection.write("POST", self._collection, msgspec.json.encode(body))
             return
-        gone = dict.fromkeys(before.data.keys() - data.keys())
+        gone = dict.fromkeys(name for name in before.data.keys() - data.keys() if _is_ours(name))
         metadata = {"resourceVersion": before.version, "annotations": {ROTATE: None}}
         patch = {"metadata": metadata, "data": {**_encoded(data), **gone}}
         await self._writer.merge_patch(f"{self._collection}/{name}", patch)
@@ -151,6 +151,16 @@ def next_stamp(before: Held | None) -> Data | None:
         return None
     fresh = {"current": secrets.token_bytes(STAMP_BYTES)}
     return {**fresh, "previous": current} if len(current) >= STAMP_BYTES else {**data, **fresh}
+
+
+def is_managed(ca: Held | None) -> bool:
+    """Whether there is a CA of ours; cert-manager has a Secret of the same name, without ca.key."""
+    return ca is not None and "ca.key" in ca.data
+
+
+def _is_ours(name: str) -> bool:
+    """What others have in there may have to stay: a Secret of type kubernetes.io/tls needs it."""
+    return name == "previous" or name.startswith(("ca.", "old-"))
 
 
 def _is_old(name: str) -> bool:

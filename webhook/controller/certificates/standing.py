@@ -18,6 +18,7 @@ from webhook.controller.certificates.secrets import (
     STAMP,
     TLS,
     Held,
+    is_managed,
     read_authorities,
     read_pair,
 )
@@ -26,6 +27,7 @@ from webhook.controller.certificates.wanted import bundles
 _PEM = Encoding.PEM
 LATE = timedelta(days=1)
 """After the time of a renewal; a controller that works does it within a minute."""
+NOT_OURS = "not ours"
 Webhooks = Sequence[Mapping[str, Any]]
 
 
@@ -71,10 +73,11 @@ def standing(
 
 
 def _authorities(held: Mapping[str, Held]) -> Iterator[Certificate]:
-    if (secret := held.get(CA)) is None:
+    secret = held.get(CA)
+    if secret is None or not is_managed(secret):
         tls = held.get(TLS)
         for foreign in certificates(tls.data.get("ca.crt", b"")) if tls else ():
-            yield _certificate("authority", "not ours", foreign.public_bytes(_PEM))
+            yield _certificate("authority", NOT_OURS, foreign.public_bytes(_PEM))
         return
     row = read_authorities(secret.data)
     signing = [one for one in row if one.signs]
@@ -88,7 +91,8 @@ def _authorities(held: Mapping[str, Held]) -> Iterator[Certificate]:
 def _server(held: Mapping[str, Held]) -> Iterator[Certificate]:
     pair = read_pair(held[TLS].data) if TLS in held else None
     if pair and certificates(pair.certificate):
-        yield _certificate("server", "given to the servers", pair.certificate)
+        state = "given to the servers" if is_managed(held.get(CA)) else NOT_OURS
+        yield _certificate("server", state, pair.certificate)
 
 
 def _certificate(what: str, state: str, pem: bytes) -> Certificate:
@@ -117,7 +121,7 @@ def _expiring(found: Sequence[Certificate], now: datetime) -> Iterator[str]:
     for one in found:
         if datetime.fromisoformat(one.expires) <= now:
             yield f"the {one.what} {one.fingerprint[:12]} has expired: is a controller running?"
-        elif not one.state.startswith(("trusted", "not ours")) and (
+        elif not one.state.startswith(("trusted", NOT_OURS)) and (
             datetime.fromisoformat(one.renews) + LATE <= now
         ):
             yield (
