@@ -105,7 +105,7 @@ class Gate:
                 "--config", str(folder / "config.yaml"),
                 "--kubeconfig", str(control_plane.kubeconfig),
                 "--stamp-keys", str(self.stamp_keys),
-                "--drain", "0",
+                "--drain", "0", "--linger", "0",
             ),
             self.log,
         )  # fmt: skip

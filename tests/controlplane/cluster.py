@@ -8,6 +8,7 @@ Knows nothing of pytest, and keeps nothing at module level.
 
 import json
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -194,6 +195,20 @@ class ControlPlane:
     def stop_apiserver(self) -> None:
         """End the API server; its port refuses connections until it is started again."""
         self._processes[APISERVER].stop(GRACE[APISERVER])
+
+    def power_cut(self) -> None:
+        """End everything that runs at once and without a goodbye; what is on disk stays."""
+        for process in self._processes.values():
+            process.kill()
+
+    def power_on(self) -> None:
+        """Start etcd and the API server again after a power cut, and nothing else."""
+        self._launch(ETCD)
+        self._launch(APISERVER)
+
+    def tls(self, user: str = ADMIN, groups: Sequence[str] = (ADMIN_GROUP,)) -> ssl.SSLContext:
+        """What a client of another library shows and trusts."""
+        return self._credentials.tls(user, groups)
 
     def restart_apiserver(self) -> None:
         """End the API server and start it again: same port, same keys, same objects."""

@@ -81,6 +81,15 @@ class Process:
         if self._process is not None and self.running:
             self._process.terminate()
 
+    def kill(self) -> None:
+        """End its whole group at once; safe to repeat."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def stop(self, grace: float) -> None:
         """Ask it to end, wait `grace` seconds, then end its whole group. Safe to repeat."""
         process, self._process = self._process, None

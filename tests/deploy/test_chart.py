@@ -178,14 +178,14 @@ class TestPods:
             volumes = {one["name"] for one in spec["volumes"]}
             assert {one["name"] for one in container["volumeMounts"]} == volumes
 
-    @pytest.mark.parametrize(("drain", "grace"), [(0, 25), (15, 40), (0.5, 26), (60, 85)])
+    @pytest.mark.parametrize(("drain", "grace"), [(0, 120), (15, 135), (0.5, 121), (60, 180)])
     def test_the_grace_period_is_longer_than_the_drain(self, drain: float, grace: int) -> None:
         found = objects({"serve": {"drainSeconds": drain}})
         spec = only(found, "Deployment", "netreeve-serve")["spec"]["template"]["spec"]
         (container,) = spec["containers"]
-        assert f"--drain={drain}" in container["args"]
+        assert {f"--drain={drain}", "--linger=95"} <= set(container["args"])
         sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        assert spec["terminationGracePeriodSeconds"] == grace >= sleep + drain + 10
+        assert spec["terminationGracePeriodSeconds"] == grace >= sleep + drain + 95 + 10
 
     def test_a_rollout_never_has_fewer_servers(self, default: list[Object]) -> None:
         spec = only(default, "Deployment", "netreeve-serve")["spec"]

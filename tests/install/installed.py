@@ -39,7 +39,7 @@ SERVE: Json = {
         "serviceAccountName": "netreeve-serve",
         "containers": [
             {
-                "args": ["serve", "--cert-dir", TLS, "--drain", "1"],
+                "args": ["serve", "--cert-dir", TLS, "--drain", "1", "--linger", "0"],
                 "volumeMounts": [{"name": "tls", "mountPath": TLS}],
             }
         ],

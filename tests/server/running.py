@@ -99,6 +99,7 @@ def running(
     access: Access | None = None,
     keys: KeyRing = NO_KEYS,
     drain: float = 0.0,
+    linger: float = 0.0,
 ) -> Iterator[Running]:
     """Serve until the block ends."""
     limits = limits or Limits()
@@ -121,7 +122,7 @@ def running(
         listener = Listener(webhook, guard, tls=certificates.listening(), under_way=under_way)
         plain = Listener(health(readiness, metrics.render), guard)
         loop = uvloop.new_event_loop()
-        server = Server(webhook, listener, plain, readiness, drain=drain)
+        server = Server(webhook, listener, plain, readiness, drain=drain, linger=linger)
         thread = threading.Thread(
             target=loop.run_until_complete, args=(server.run(reviews, checks),)
         )

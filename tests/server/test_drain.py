@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
@@ -90,3 +91,61 @@ def test_peers_that_do_not_finish_do_not_keep_it_alive(directory: Path) -> None:
         server.stop()
         server.thread.join(TIMEOUT)
         assert not server.thread.is_alive()
+
+
+def test_a_kept_connection_is_left_to_its_peer(directory: Path) -> None:
+    """Were it closed, a review that is on its way at that moment would be lost."""
+    with (
+        running(directory, drain=0.1, linger=LONG) as server,
+        connected(server.reviews, server.ca) as kept,
+        connected(server.reviews, server.ca) as idle,
+        connected(server.reviews, server.ca),  # nothing was ever asked by it
+    ):
+        for one in (kept, idle):
+            one.sendall(head(len(BODY)) + BODY)
+            assert read_answer(one).status == 200
+        server.stop()
+        wait_for(lambda: refuses(server.reviews), TIMEOUT, "it to take no more connections")
+        kept.sendall(head(len(BODY)) + BODY)
+        assert read_answer(kept).headers["connection"] == "close"
+        assert is_closed(kept)
+        assert server.thread.is_alive()
+        idle.close()
+        server.thread.join(TIMEOUT)
+        assert not server.thread.is_alive()
+
+
+def test_a_peer_that_never_goes_is_not_waited_for_longer(directory: Path) -> None:
+    with (
+        running(directory, linger=0.3, limits=Limits(shutdown=0.3)) as server,
+        connected(server.reviews, server.ca) as held,
+    ):
+        held.sendall(head(len(BODY)) + BODY)
+        assert read_answer(held).status == 200
+        started = time.monotonic()
+        server.stop()
+        server.thread.join(TIMEOUT)
+        assert time.monotonic() - started >= 0.3
+        assert is_closed(held)
+
+
+def test_a_second_request_to_stop_ends_the_wait(directory: Path) -> None:
+    with (
+        running(directory, linger=LONG, limits=Limits(shutdown=0.3)) as server,
+        connected(server.reviews, server.ca) as held,
+    ):
+        held.sendall(head(len(BODY)) + BODY)
+        assert read_answer(held).status == 200
+        server.stop()
+        wait_for(lambda: refuses(server.reviews), TIMEOUT, "it to take no more connections")
+        server.stop()
+        server.thread.join(TIMEOUT)
+        assert not server.thread.is_alive()
+
+
+def refuses(address: tuple[str, int]) -> bool:
+    try:
+        with socket.create_connection(address, TIMEOUT):
+            return False
+    except ConnectionRefusedError:
+        return True

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CERT_DIR = Path("/etc/netreeve/tls")
 DRAIN_SECONDS = 15.0
 """Longer than it takes until every API server has heard that an endpoint is gone."""
+LINGER_SECONDS = 95.0
+"""A little longer than an API server keeps a connection that it does not use."""
 
 _DESCRIPTION = """\
 Answers the API server's admission reviews over HTTPS: POST /validate and
@@ -97,6 +99,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how long to go on serving after SIGTERM, so that the API server finds another "
         f"replica first (default: {DRAIN_SECONDS:g})",
     )
+    command.add_argument(
+        "--linger",
+        metavar="SECONDS",
+        type=seconds,
+        default=LINGER_SECONDS,
+        help="how long, after that, to leave open the connections on which an API server may be "
+        f"sending; ends when it has closed them (default: {LINGER_SECONDS:g})",
+    )
     add_lease(command)
     add_service(command)
     cluster = command.add_mutually_exclusive_group()
@@ -149,6 +159,7 @@ def _options(args: argparse.Namespace) -> Iterator[Options]:
             lease=args.lease,
             service=args.service,
             drain=args.drain,
+            linger=args.linger,
             stamp_keys=args.stamp_keys,
         )
 

@@ -61,8 +61,9 @@ class Options:
 
     config: None for the standard profile. kubeconfig: None for the service account of the pod.
     lease: namespace and name of the controller's. service: of that by which API servers reach us.
-    drain: seconds to go on serving after SIGTERM. stamp_keys: directory of the keys of exemption
-    stamps; without it nothing can be exempt by annotation.
+    drain: seconds to go on serving after SIGTERM. linger: to leave connections open after that.
+    stamp_keys: directory of the keys of exemption stamps; without it nothing can be exempt by
+    annotation.
     """
 
     listen: Address
@@ -74,6 +75,7 @@ class Options:
     lease: tuple[str, str]
     service: tuple[str, str]
     drain: float
+    linger: float
     stamp_keys: Path | None = None
 
 
@@ -136,6 +138,7 @@ async def _serve(
             Listener(health(readiness, parts.metrics.render), Guard(HEALTH_LIMITS, telemetry)),
             readiness,
             drain=options.drain,
+            linger=options.linger,
         )
         pulse = Pulse()
         _observe(parts.metrics, under_way, guard, pulse)

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from webhook.server.listen import BACKLOG
-from webhook.server.protocol import Guard, GuardedProtocol
+from webhook.server.protocol import Guard, GuardedProtocol, Rank
 
 
 class Listener(uvicorn.Server):
@@ -72,6 +72,17 @@ class Listener(uvicorn.Server):
             for sock in sockets or []
         ]
         self.started = True
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a peer may be about to send: it has been answered, and its connection kept."""
+        waiting = self.guard.waiting
+        return bool(self.guard.answering or waiting[Rank.IDLE] or waiting[Rank.RECEIVING])
+
+    def refuse_connections(self) -> None:
+        """Listen no more; the connections that there are go on."""
+        for server in self.servers:
+            server.close()
 
     def _connection(self) -> GuardedProtocol:
         return GuardedProtocol(self.config, self.server_state, self.guard)

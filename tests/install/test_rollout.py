@@ -1,0 +1,78 @@
+"""Violating and harmless requests go on while everything is replaced: none slips in, none fails.
+
+The chart's manifest, applied by kubectl and enforcing; the API server calls the servers by their
+Service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.controlplane.wait import wait_for
+from tests.install.deployed import FULL, PER_SECOND, Deployed, by_kubectl, deployed_cluster, leads
+from tests.install.traffic import Seen
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+ENOUGH = round(PER_SECOND * (20 if FULL else 3))
+"""Answers before and after what is done."""
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with deployed_cluster(tmp_path_factory.mktemp("rollout"), by_kubectl) as found:
+        found.start()
+        yield found
+
+
+def expect_no_gap(seen: Seen) -> None:
+    """Every violation was denied, and everything else admitted."""
+    assert set(seen.violating) == {"denied"}, seen
+    assert set(seen.harmless) == {"admitted"}, seen
+
+
+def test_servers_are_replaced_one_by_one(deployed: Deployed) -> None:
+    traffic = deployed.traffic()
+    with traffic.flowing() as seen:
+        traffic.await_more(ENOUGH)
+        deployed.roll_servers()
+        traffic.await_more(ENOUGH)
+    deployed.end_old()
+    expect_no_gap(seen)
+
+
+def test_the_leading_controller_dies(deployed: Deployed) -> None:
+    traffic = deployed.traffic()
+    with traffic.flowing() as seen:
+        traffic.await_more(ENOUGH)
+        leader = deployed.leader()
+        deployed.controllers.remove(leader)
+        leader.kill()
+        deployed.start_controller()
+        wait_for(lambda: any(map(leads, deployed.controllers)), 60, "another one to lead")
+        traffic.await_more(ENOUGH)
+    expect_no_gap(seen)
+    assert all(one["clientConfig"]["caBundle"] for one in deployed.webhooks("validating"))
+
+
+def test_controllers_are_replaced_in_order(deployed: Deployed) -> None:
+    traffic = deployed.traffic()
+    with traffic.flowing() as seen:
+        deployed.roll_controllers()
+        deployed.leader()
+        traffic.await_more(ENOUGH)
+    expect_no_gap(seen)
+
+
+def test_the_api_server_restarts(deployed: Deployed) -> None:
+    """While it is away nobody is answered; it never admits a violation, nor misses a server."""
+    traffic = deployed.traffic()
+    with traffic.flowing() as seen:
+        traffic.await_more(ENOUGH)
+        deployed.plane.restart_apiserver()
+        traffic.await_more(2 * ENOUGH)
+    assert set(seen.violating) <= {"denied", "unreachable"}, seen
+    assert set(seen.harmless) <= {"admitted", "unreachable"}, seen
+    assert seen.harmless["admitted"] > ENOUGH
+    deployed.pods.await_ready(*deployed.servers)
