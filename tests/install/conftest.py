@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.install.deployed import Deployed, by_kubectl, deployed_cluster
 from tests.install.installed import Installed, installed_cluster
 
 
@@ -22,3 +23,17 @@ def installed(bare: Installed) -> Installed:
     bare.pods.await_ready(*servers)
     bare.await_active()
     return bare
+
+
+@pytest.fixture(scope="session")
+def chart_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """What the chart installs, enforcing; for `deployed`, which sees to its pods."""
+    with deployed_cluster(tmp_path_factory.mktemp("deployed"), by_kubectl) as found:
+        yield found
+
+
+@pytest.fixture
+def deployed(chart_cluster: Deployed) -> Deployed:
+    """As many servers and controllers as the Deployments ask for, whatever happened before."""
+    chart_cluster.start()
+    return chart_cluster

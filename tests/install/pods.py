@@ -110,10 +110,8 @@ class Pod:
         self._process.stop(GRACE)
 
     def kill(self) -> None:
-        """No goodbye; its endpoint stays until it is probed."""
-        with contextlib.suppress(ProcessLookupError):
-            self.signal(signal.SIGKILL)
-        self._process.stop(GRACE)
+        """No goodbye; its endpoint stays until it is probed. Safe to repeat."""
+        self._process.kill()
 
 
 class Pods:
