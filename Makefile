@@ -28,6 +28,10 @@ install: $(READY) ## Create .venv with the locked dependencies
 demo: $(READY) ## Judge the samples of deploy/examples over TLS
 	@$(BIN)/python deploy/demo.py
 
+.PHONY: playground
+playground: control-plane ## A real control plane with the gate enforcing, to try things on
+	@$(BIN)/python -m tests.install.playground
+
 .PHONY: control-plane
 control-plane: $(READY) ## Build (once) or find what the tests run against
 	@$(BIN)/python -m tests.controlplane.build

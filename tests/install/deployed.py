@@ -15,8 +15,8 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from tests.helm.build import CHART
 from tests.helm.render import NAMESPACE, Object, only, parse
+from tests.install.flow import NODE_PORT, Traffic
 from tests.install.pods import APISERVER_FLAGS, Pod, Pods
-from tests.install.traffic import NODE_PORT, Traffic
 
 DEPLOY = CHART.parent
 FULL = os.environ.get("NETREEVE_SCALE") == "full"

@@ -14,7 +14,7 @@ import pytest
 from tests.controller.api import Json
 from tests.controlplane.wait import wait_for
 from tests.install.deployed import SHOP, SOON, Deployed
-from tests.install.traffic import CLUSTER_IP, NODE_PORT
+from tests.install.flow import CLUSTER_IP, NODE_PORT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 REFUSED = "failed calling webhook"

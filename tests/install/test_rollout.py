@@ -10,7 +10,7 @@ import pytest
 
 from tests.controlplane.wait import wait_for
 from tests.install.deployed import FULL, PER_SECOND, SOON, Deployed, leads
-from tests.install.traffic import Seen
+from tests.install.flow import Seen
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 ENOUGH = round(PER_SECOND * (20 if FULL else 3))
