@@ -133,6 +133,19 @@ NEVER_OLD = ("",)
 """Keys of a violation that hides others: forgiven only where nothing but labels has changed."""
 
 
+class Remedy(msgspec.Struct, frozen=True):
+    """The one edit that settles a violation and is safe: what `netreeve check --fix` does.
+
+    path: keys and list positions from the root of the object.
+    value: what is set there, also where the mappings around it are missing; or, with ``insert``, a
+        new element in front of the one at ``path``.
+    """
+
+    path: tuple[str | int, ...]
+    value: bool | str | dict[str, int | str]
+    insert: bool = False
+
+
 class Violation(msgspec.Struct, frozen=True):
     """One reason against an object.
 
@@ -143,6 +156,7 @@ class Violation(msgspec.Struct, frozen=True):
         an old one only if the old object had *all* of them. Empty: the field path.
     at_most: the strongest action this violation may have, whatever the policy's action is.
     unless: the right that lifts it: who has it is warned where others are denied.
+    remedy: what would settle it, for a violation with one safe remedy.
     """
 
     field: str
@@ -151,6 +165,7 @@ class Violation(msgspec.Struct, frozen=True):
     keys: tuple[str, ...] = ()
     at_most: Action | None = None
     unless: Right | None = None
+    remedy: Remedy | None = None
 
     @property
     def identity(self) -> tuple[str, ...]:

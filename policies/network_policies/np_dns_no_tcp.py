@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from policies.model import Action, NoParams, Policy, Request, Violation
+from policies.model import Action, NoParams, Policy, Remedy, Request, Violation
 from policies.network_policies.effective import Allow, Direction, allows
 from policies.network_policies.managed import is_managed
 from policies.network_policies.reading import NETWORK_POLICIES, content
@@ -122,7 +122,16 @@ def _violation(rule: Allow, one: Asked, other: str) -> Violation:
         message,
         f"list {{protocol: UDP, port: {one.number}}} and {{protocol: TCP, port: {one.number}}}",
         keys=(f"{rule.direction.value} {one.protocol} {one.number} {peers}",),
+        remedy=_remedy(rule, one, other),
     )
+
+
+def _remedy(rule: Allow, one: Asked, other: str) -> Remedy | None:
+    """The same number over the other protocol; names of ports differ between the two."""
+    if not isinstance(rule.ports[one.position].port, int):
+        return None
+    path = ("spec", rule.direction.rules, rule.position, "ports", one.position)
+    return Remedy(path, {"protocol": other, "port": one.number}, insert=True)
 
 
 POLICY = Policy(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.model import Action, Policy, Request, Rule, Violation
+from policies.model import Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services import reach
 from policies.services.balancers import PROVIDERS, STATUS_WRITERS, is_load_balanced
@@ -64,7 +64,15 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
                 f"{fault.must} ({describe(opening.port)} would be reachable from outside)",
                 fault.fix,
                 keys=(*_keys(opening.port), *opens),
+                remedy=_remedy(fault),
             )
+
+
+def _remedy(fault: reach.Fault) -> Remedy | None:
+    """The annotation of a known provider; without one, an annotation would be a guess."""
+    if fault.marker is None:
+        return None
+    return Remedy(("metadata", "annotations", fault.marker.key), fault.marker.write)
 
 
 def _keys(port: ServicePort | None) -> tuple[str, ...]:

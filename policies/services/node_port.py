@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from policies.model import Action, Policy, Request, Rule, Violation
+from policies.model import Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services.balancers import LOAD_BALANCER
 from policies.services.exposure import NODE_PORT, Kind, Opening, openings
@@ -79,7 +79,8 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
             field, message, fix = _text(opening, kind, chosen, params)
             # Between types the number is the same; that is for the validating pass to judge.
             keys = _keys(opening, "" if request.early else kind)
-            yield Violation(field, message, fix, keys, limit)
+            remedy = None if chosen or opening.number else _UNALLOCATED
+            yield Violation(field, message, fix, keys, limit, remedy=remedy)
 
 
 def _is_in(number: int | None, allowed: tuple[range, ...]) -> bool:
@@ -129,6 +130,9 @@ def _of_allowed(opening: Opening, params: Params) -> tuple[str, str, str]:
     choice = ", ".join(map(str, params.allowedPorts))
     actual = f"not {opening.number}" if opening.number else "not left to the API server"
     return opening.field, f"must be in {choice}, {actual}", f"set a node port from {choice}"
+
+
+_UNALLOCATED = Remedy(("spec", "allocateLoadBalancerNodePorts"), False)
 
 
 def _allocated(opening: Opening) -> tuple[str, str, str]:

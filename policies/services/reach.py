@@ -30,6 +30,7 @@ from policies.services.balancers import (
     VOIDS,
     WRITTEN,
     Controller,
+    Marker,
     Said,
     anywhere,
     detect,
@@ -60,6 +61,7 @@ class Fault(NamedTuple):
 
     controller: who makes it, None where that is not known.
     opens: who gets in, in the words of source_ranges.left_open, to be compared with who did before.
+    marker: the annotation that alone would make it internal, where who makes it is known.
     """
 
     field: str
@@ -67,6 +69,7 @@ class Fault(NamedTuple):
     fix: str
     controller: Controller | None = None
     opens: frozenset[str] = frozenset()
+    marker: Marker | None = None
 
 
 _PRIVATE_WAY = "use ClusterIP behind an Ingress or Gateway"
@@ -105,7 +108,9 @@ def fault(
     ]
     if not remaining:
         return None
-    return remaining[0]._replace(opens=frozenset().union(*(one.opens for one in remaining)))
+    opens = frozenset[str]().union(*(one.opens for one in remaining))
+    marker = remaining[0].marker if len(remaining) == 1 else None
+    return remaining[0]._replace(opens=opens, marker=marker)
 
 
 def _is_new(found: Sequence[Opening], old: Service | None) -> bool:
@@ -154,7 +159,7 @@ def _faults(
         yield unknown
     for said, field, certain in makers:
         if found := _kept(said, old) or _judge(said, annotations, field):
-            yield found if certain else found._replace(controller=None)
+            yield found if certain else found._replace(controller=None, marker=None)
 
 
 def _makers(
@@ -209,6 +214,7 @@ def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | No
     controller, advice = said.controller, _advice(said.controller)
     if said.internal:
         return None
+    wanted = next(iter(controller.markers), None)
     if said.key:
         field = f"metadata.annotations[{said.key}]"
         marker = next((one for one in controller.markers if one.key == said.key), None)
@@ -217,6 +223,7 @@ def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | No
             fix = f"remove it and {advice}"
             return Fault(field, must, fix, controller, frozenset({UNCLEAR}))
         must, advice = f'must be "{marker.write}", not "{annotations[said.key]}"', "correct it"
+        wanted = marker
     elif controller.markers:
         field, must = "spec.type", _PUBLIC
         if unread := said_internal(annotations):
@@ -226,7 +233,7 @@ def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | No
                 advice = f"use the class {unread.controller.classes[0]}, or {advice}"
     else:
         must = _PUBLIC if field == "spec.type" else f"must not be one of {controller.title}"
-    return Fault(field, must, f"{advice}, or {_PRIVATE_WAY}", controller)
+    return Fault(field, must, f"{advice}, or {_PRIVATE_WAY}", controller, marker=wanted)
 
 
 def _siblings(controller: Controller) -> tuple[Controller, ...]:

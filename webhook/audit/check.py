@@ -139,6 +139,7 @@ def found(
         column=position.column if position else None,
         id=identity(of, finding.policy, violation.identity),
         exempt=exempt or UNSET,
+        remedy=violation.remedy,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from policies.model import Action
+from policies.model import Action, Remedy
 from webhook.admission.verdict import Exempt
 from webhook.audit.exposure.model import ExposureMap
 
@@ -29,7 +29,8 @@ class Found(msgspec.Struct, frozen=True):
 
     column: in characters, from 1. id: the same in every run, wherever in its file the object
     stands; see `identity`. known: the baseline has it, so that it fails nothing. exempt: the
-    exemption that lifts it, or that is claimed to.
+    exemption that lifts it, or that is claimed to. remedy: the edit that `--fix` makes, for a
+    violation with one safe remedy.
     """
 
     policy: str
@@ -42,6 +43,7 @@ class Found(msgspec.Struct, frozen=True):
     id: str = ""
     known: bool = False
     exempt: Exempt | UnsetType = UNSET
+    remedy: Remedy | None = None
 
 
 class Asker(msgspec.Struct, frozen=True):

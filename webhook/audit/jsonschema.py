@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from policies.model import Remedy
 from webhook.audit.findings import Change, Diff, Found, Result, Unreadable
 from webhook.audit.reports.json import CheckReport, indented
 from webhook.config.jsonschema import describe
@@ -18,7 +19,7 @@ from webhook.config.jsonschema import describe
 
 def schema() -> dict[str, Any]:
     """The schema of the whole document."""
-    return document((CheckReport, Result, Found, Unreadable, Diff, Change))
+    return document((CheckReport, Result, Found, Remedy, Unreadable, Diff, Change))
 
 
 def document(structs: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:

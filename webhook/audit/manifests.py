@@ -88,7 +88,7 @@ def parse_stream(
         return
     for chunk in chunks(stream):
         if only is None or only.search(chunk.data):
-            yield from _in_chunk(chunk, file)
+            yield from in_chunk(chunk, file)
 
 
 def name(path: str) -> str:
@@ -110,7 +110,8 @@ def _as_utf_8(stream: BinaryIO) -> BinaryIO:
     return io.BytesIO(stream.read().decode("utf-16").encode())
 
 
-def _in_chunk(chunk: Chunk, file: str) -> Iterator[Manifest | Unreadable]:
+def in_chunk(chunk: Chunk, file: str) -> Iterator[Manifest | Unreadable]:
+    """The objects in one part of a stream."""
     if chunk.too_long:
         message = f"has more than {LONGEST >> 20} MiB in one document; split it"
         yield Unreadable(file, chunk.line, message)

@@ -9,9 +9,11 @@ import time
 from msgspec.structs import replace
 
 from webhook.admission.exempt import Trust
+from webhook.admission.plan import Ruleset
 from webhook.audit.check import check
+from webhook.audit.findings import Report
 from webhook.audit.sources import Sources
-from webhook.cli import options, outputs
+from webhook.cli import fixing, options, outputs
 from webhook.config import ConfigError, ruleset
 
 _DESCRIPTION = """\
@@ -34,7 +36,8 @@ Examples:
   netreeve check deploy/
   netreeve check -o table -o sarif=netreeve.sarif deploy/
   helm template shop ./chart | netreeve check -n shop -
-  netreeve check --profile strict -o github manifests/"""
+  netreeve check --profile strict -o github manifests/
+  netreeve check --fix --dry-run deploy/"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,18 +70,32 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     options.add_config(command)
     outputs.add_outputs(command)
+    fixing.add_fix(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     try:
+        fixing.ask_nothing_impossible(args)
         rules, before = ruleset(options.config(args)), outputs.earlier(args)
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
-    except outputs.NoReportError as error:
+    except (outputs.NoReportError, fixing.FixError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
+    report = _checked(args, rules)
+    if not args.fix:
+        return outputs.finish(report, args, before)
+    try:
+        changed = fixing.fix(report, args)
+    except OSError as error:
+        options.complain(error)
+        return 2
+    return outputs.finish(_checked(args, rules) if changed else report, args, before)
+
+
+def _checked(args: argparse.Namespace, rules: Ruleset) -> Report:
     stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
     with Sources(args.paths, stdin, lenient=args.skip_others) as sources:
         trust = Trust.ACCEPT if args.trust_exemptions else Trust.SHOW
@@ -89,4 +106,4 @@ def run(args: argparse.Namespace) -> int:
 
             found = of_sources(sources, declared(rules), args.namespace)
             report = replace(report, exposure=found)
-    return outputs.finish(report, args, before)
+        return report

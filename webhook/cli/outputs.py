@@ -118,7 +118,8 @@ def finish(report: Report, args: argparse.Namespace, before: Earlier) -> int:
         report = with_baseline(report, before.baseline)
     if before.diff:
         report = with_diff(report, before.diff)
-    written = [_write(report, one) for one in args.output or (Output(_DEFAULT),)]
+    outputs = args.output or (() if getattr(args, "fix", False) else (Output(_DEFAULT),))
+    written = [_write(report, one) for one in outputs]
     return report.exit_code if all(written) else 2
 
 

@@ -103,6 +103,7 @@ def test_json_is_one_document_with_every_field() -> None:
                 "column": 3,
                 "id": "aaaaaaaaaaaaaaaa",
                 "known": False,
+                "remedy": None,
             },
             {
                 "policy": "probe-host",
@@ -114,6 +115,7 @@ def test_json_is_one_document_with_every_field() -> None:
                 "column": None,
                 "id": "bbbbbbbbbbbbbbbb",
                 "known": False,
+                "remedy": None,
             },
         ],
         "patch": [],
