@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -206,6 +208,20 @@ class TestRights:
             for verb in ("get", "create", "list"):
                 can = ("auth", "can-i", verb, "secrets/netreeve-ca", "-n", "default")
                 assert installed.kubectl(*can, f"--as={user}", check=False).stdout == "no\n"
+
+    def test_the_viewer_of_baselines_can_read_all_there_is_to_see(
+        self, installed: ControlPlane
+    ) -> None:
+        binding = ("create", "clusterrolebinding", "viewer", "--user=vera",
+                   "--clusterrole=netreeve-baseline-viewer")  # fmt: skip
+        installed.kubectl(*binding)
+        config = str(installed.kubeconfig_for("vera"))
+        shown = ("baseline", "preview", "default", "--kubeconfig", config, "-o", "json")
+        command = [sys.executable, "-m", "webhook", *shown]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stderr == ""
+        assert json.loads(done.stdout)["unreadable"] == []
+        installed.kubectl("delete", "clusterrolebinding", "viewer")
 
     def test_exempting_is_part_of_no_role_that_people_have(self, installed: ControlPlane) -> None:
         roles = json.loads(installed.kubectl("get", "clusterroles", "-o", "json").stdout)["items"]

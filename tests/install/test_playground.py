@@ -38,7 +38,7 @@ def commands() -> Iterator[list[str]]:
             said += line
         yield re.findall(r"^  (\S.*)$", said, re.MULTILINE)
         playground.send_signal(signal.SIGINT)
-        assert playground.stdout.read() == "\nEnded.\n"
+        assert playground.stdout.read().strip() == "Ended."
     assert playground.returncode == 0
 
 
