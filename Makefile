@@ -54,7 +54,7 @@ test-full: $(READY) control-plane ## Every test at full scale, tens of minutes
 
 .PHONY: unit
 unit: $(READY) ## The tests that need no control plane and are quick
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not cluster and not slow' $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not cluster and not slow and not browser' $(ARGS)
 
 .PHONY: check
 check: $(READY) ## The linters beside the quick tests, in under a minute

@@ -11,7 +11,7 @@ from policies import catalogue
 from webhook.admission.verdict import MALFORMED
 from webhook.audit.findings import Change, Found, Report, Result
 from webhook.audit.reports.html.exposed import exposed
-from webhook.audit.reports.words import changes, place, printable, summary
+from webhook.audit.reports.words import changes, place, plural, printable, summary
 
 STATUSES = ("denied", "warned", "allowed", "excluded", "unknown")
 
@@ -70,7 +70,18 @@ def _finding(at: int, policies: _Policies, result: Result, found: Found) -> list
         place(result, found.line),
         found.id,
         int(found.known),
+        _exempt(found),
     ]
+
+
+def _exempt(found: Found) -> str:
+    """What an exemption says of it, "" without one."""
+    if not found.exempt:
+        return ""
+    one = found.exempt
+    who = f"granted by {one.by}" if one.by else "granted" if one.granted else "claimed, not granted"
+    until = "" if one.daysLeft is None else f", {plural(one.daysLeft, 'day')} left"
+    return printable(f"Exemption {who}{until}: {one.reason}")
 
 
 class _Policies:

@@ -1,6 +1,6 @@
 // Every finding, with what to do about it.
 
-const [OBJECT, POLICY, ACTION, FIELD, MESSAGE, FIX, PLACE, ID, KNOWN] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const [OBJECT, POLICY, ACTION, FIELD, MESSAGE, FIX, PLACE, ID, KNOWN, EXEMPT] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const [KIND, NAMESPACE, NAME, , FOLDED, ASKED] = [0, 1, 2, 3, 4, 5];
 const STRENGTH = { Deny: 0, Warn: 1, Audit: 2 };
 const NEW = new Set(DATA.new);
@@ -28,12 +28,12 @@ function aboutObject(row) {
 
 function aboutFix(row) {
   const [, , why, fix] = policyOf(row);
-  return [row[FIX], why ? el("details", { class: "more" }, el("summary", {}, "Why"), el("p", {}, why), el("p", {}, fix)) : null];
+  return [row[FIX], row[EXEMPT] ? el("span", { class: "under" }, row[EXEMPT]) : null, why ? el("details", { class: "more" }, el("summary", {}, "Why"), el("p", {}, why), el("p", {}, fix)) : null];
 }
 
 const FINDING_COLUMNS = [
   { title: "Severity", sort: (row) => STRENGTH[row[ACTION]], cell: (row) => [
-    tag(row[ACTION], TONES[row[ACTION]]), NEW.has(row[ID]) ? [" ", tag("new")] : null, row[KNOWN] ? [" ", tag("known")] : null] },
+    tag(row[ACTION], TONES[row[ACTION]]), NEW.has(row[ID]) ? [" ", tag("new")] : null, row[KNOWN] ? [" ", tag("known")] : null, row[EXEMPT] ? [" ", tag("exempt")] : null] },
   { title: "Object", sort: (row) => titleOf([objectOf(row)[NAMESPACE], objectOf(row)[NAME], objectOf(row)[KIND]]), cell: aboutObject },
   { title: "Policy", sort: (row) => policyOf(row)[0], cell: (row) => el("code", {}, policyOf(row)[0]) },
   { title: "Finding", cell: (row) => [el("code", { class: "path" }, breakable(row[FIELD])), row[MESSAGE]] },

@@ -25,11 +25,11 @@ function exposureCards() {
 const lines = (texts, kind = "under mono") => texts.map((text) => el("span", { class: kind }, breakable(text)));
 
 function aboutWay(way) {
-  const [kind, whose] = [way[WAY], way[WHOSE]];
-  const [type, , name] = whose.split(/ ([^/]*\/)?(.*)/s);
-  const home = way[HOME] ? ` in ${way[HOME]}` : "";
-  return [el("span", { class: "name" }, breakable(whose.split("/").slice(1).join("/") || name)),
-    el("span", { class: "under" }, kind === type ? `${type}${home}` : `${kind[0].toUpperCase()}${kind.slice(1)} of ${type}${home}`)];
+  const [kind, whose, namespace] = way;
+  const at = whose.indexOf(` ${namespace}/`);
+  const [type, name] = at < 0 ? [whose, ""] : [whose.slice(0, at), whose.slice(at + namespace.length + 2)];
+  const title = kind === type ? type : `${kind[0].toUpperCase()}${kind.slice(1)} of ${type}`;
+  return [el("span", { class: "name" }, breakable(name)), el("span", { class: "under" }, `${title} in ${namespace}`)];
 }
 
 function aboutFrom(way) {
