@@ -23,6 +23,8 @@ from tests.controlplane.wait import wait_for
 
 SECONDS = 15.0
 """For one request; the API server itself gives a webhook five."""
+STARTING = 'service \\"netreeve-serve\\" not found'
+"""An API server that listens and is not ready yet has not heard of any Service; it fails closed."""
 WORKERS = 32
 NODE_PORT: Json = {"type": "NodePort", "ports": [{"port": 80}]}
 CLUSTER_IP: Json = {"ports": [{"port": 80}]}
@@ -113,4 +115,6 @@ def _outcome(answer: httpx.Response) -> str:
         return "admitted"
     if "denied the request" in answer.text:
         return "denied"
+    if STARTING in answer.text:
+        return "unreachable"
     return "failed" if "webhook" in answer.text else "unreachable"
