@@ -61,7 +61,7 @@ def test_it_holds_every_source_and_table_and_nothing_else(wheel: Path) -> None:
         str(path.relative_to(ROOT))
         for room in ("webhook", "policies", "certs")
         for path in (ROOT / room).rglob("*")
-        if path.suffix in (".py", ".toml")
+        if path.suffix in (".py", ".toml", ".html", ".css", ".js")
     }
     assert names == wanted
 
@@ -74,8 +74,11 @@ def test_the_commands_run(installed: Path, tmp_path: Path, name: str) -> None:
 
 
 def test_it_judges_a_manifest(installed: Path, tmp_path: Path) -> None:
-    done = run(installed / "netreeve", "check", BAD, cwd=tmp_path)
+    done = run(
+        installed / "netreeve", "check", "-o", "table", "-o", "html=r.html", BAD, cwd=tmp_path
+    )
     assert done.returncode == 1, done.stderr
+    assert "</html>" in (tmp_path / "r.html").read_text()
     assert "load-balancer" in done.stdout
 
 

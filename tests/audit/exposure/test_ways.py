@@ -142,6 +142,12 @@ def test_the_marker_of_a_provider_makes_it_internal() -> None:
     )
     assert way(mapped(CLUSTER), "load balancer").reach == "public"
     assert way(mapped(internal), "load balancer").reach == "internal"
+    wide = "type: LoadBalancer, loadBalancerSourceRanges: [0.0.0.0/0]"
+    assert (
+        way(mapped(CLUSTER.replace("type: LoadBalancer", wide)), "load balancer").reach == "public"
+    )
+    ranged = way(mapped(internal.replace("type: LoadBalancer", wide)), "load balancer")
+    assert (ranged.reach, ranged.sources) == ("internal", ("0.0.0.0/0",))
 
 
 def test_pods_on_their_node() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from policies.baseline.facts import ServicePort
 from policies.model import ClusterFacts
-from policies.objects import ObjectMeta, Service
+from policies.objects import ObjectMeta, Service, ServiceSpec
 from policies.services import reach
 from policies.services.exposure import Kind, Opening, openings
 from webhook.audit.baseline import views
@@ -23,6 +23,8 @@ _ON_NODES = {
     Kind.ALLOCATED_NODE_PORT: "node port",
     Kind.EXTERNAL_IP: "external IP",
 }
+
+Found = tuple[Opening, ...]
 
 
 class Ways:
@@ -72,12 +74,11 @@ class Ways:
                 opens = (_number("TCP", one.number),)
                 yield Way("health check node port", title, meta.namespace, "nodes", opens)
 
-    def _balancer(self, raw: views.Service, service: Service, found: tuple[Opening, ...]) -> Way:
+    def _balancer(self, raw: views.Service, service: Service, found: Found) -> Way:
         spec, meta = raw.spec, raw.metadata
         assert spec is not None
-        fault = reach.fault(spec, meta.annotations or {}, found, self._facts, self._declared)
         sources = tuple(one.value for one in found if one.kind is Kind.SOURCE_RANGE)
-        far: Reach = "public" if fault else "restricted" if sources else "internal"
+        far = self._far(spec, meta.annotations or {}, found)
         addresses = [one.value for one in found if one.kind is Kind.LOAD_BALANCER_ADDRESS]
         ports = [one.port for one in found if one.kind is Kind.LOAD_BALANCER and one.port]
         limits = sources if far == "restricted" else ()
@@ -91,6 +92,14 @@ class Ways:
             sources,
             behind=self._behind(raw, {one.port for one in ports}, limits),
         )
+
+    def _far(self, spec: ServiceSpec, annotations: dict[str, str], found: Found) -> Reach:
+        """Source ranges restrict only what would be public without them."""
+        without = tuple(one for one in found if one.kind is not Kind.SOURCE_RANGE)
+        told = self._facts, self._declared
+        if reach.fault(spec, annotations, without, *told) is None:
+            return "internal"
+        return "public" if reach.fault(spec, annotations, found, *told) else "restricted"
 
     def _on_nodes(self, kind: str, raw: views.Service, some: list[Opening]) -> Way:
         meta = raw.metadata

@@ -51,7 +51,7 @@ function verdict() {
 function drawOverview() {
   const counts = { Deny: 0, Warn: 0, Audit: 0 };
   for (const row of findings) counts[row[ACTION]] += 1;
-  const texts = { Deny: "would be denied", Warn: "would be warned of", Audit: "would be recorded" };
+  const texts = { Deny: "to deny", Warn: "to warn of", Audit: "only to record" };
   const cards = Object.keys(counts).map((action) =>
     el("a", { class: `card stat ${counts[action] ? TONES[action] : "none"}`, href: address("findings", { action }) },
       el("b", {}, number(counts[action])), el("span", {}, `${counts[action] === 1 ? "finding" : "findings"} ${texts[action]}`)));

@@ -73,10 +73,10 @@ function drawExposure(params) {
   const reaches = ORDER.filter((one) => MAP.ways.some((way) => way[REACH] === one)).map((one) => [one, REACHES[one][0]]);
   const filters = el("div", { class: "filters", role: "search", "aria-label": "Ways in" },
     search("Search", params.get("q") ?? "", (q) => update({ q })),
-    select("Open to", params.get("reach") ?? "", [["", "Anybody"], ...reaches], (reach) => update({ reach })),
+    select("Open to", params.get("reach") ?? "", [["", "All"], ...reaches], (reach) => update({ reach })),
     select("Kind", params.get("kind") ?? "", [["", "All kinds"], ...names(WAY)], (kind) => update({ kind })),
     select("Namespace", params.get("ns") ?? "", [["", "All namespaces"], ...names(HOME)], (ns) => update({ ns })),
-    select("NetworkPolicies", params.get("let") ?? "", [["", "Whatever they do"], ["1", "That let it in"]], (one) => update({ let: one })));
+    select("NetworkPolicies", params.get("let") ?? "", [["", "All"], ["1", "Let something in"]], (one) => update({ let: one })));
   update({}, { first: false });
   return [heading, el("div", { class: "card" }, filters, listing.node)];
 }
