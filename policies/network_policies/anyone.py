@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from policies.network_policies.effective import DEFAULT_PROTOCOL, Allow
 from policies.network_policies.views import IPBlock, NetworkPolicyPort
-from policies.services.addresses import Network, parse_network
+from policies.services.addresses import Network
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 FAMILIES = (4, 6)
@@ -84,21 +84,12 @@ def _span(port: NetworkPolicyPort) -> Span:
 
 def _everybody(rules: Iterable[Allow]) -> frozenset[int]:
     """The IP families of which the peers of these rules are everybody."""
-    blocks: list[_Block] = []
+    blocks: list[IPBlock] = []
     for rule in rules:
         if not rule.peers:
             return frozenset(FAMILIES)
-        blocks += (_parsed(peer.ipBlock) for peer in rule.peers if peer.ipBlock)
+        blocks += (peer.ipBlock for peer in rule.peers if peer.ipBlock)
     return frozenset(family for family in FAMILIES if _leaves_nobody_out(blocks, family))
-
-
-class _Block(NamedTuple):
-    network: Network | None
-    exceptions: list[Network | None]
-
-
-def _parsed(block: IPBlock) -> _Block:
-    return _Block(parse_network(block.cidr or ""), [*map(parse_network, block.except_ or ())])
 
 
 _LAST_ADDRESS = {4: 2**32 - 1, 6: 2**128 - 1}
@@ -122,11 +113,11 @@ _NOWHERE = {4: _NOWHERE_IPV4, 6: _NOWHERE_IPV6}
 _A_FEW = {4: 2**8, 6: 2**64}
 
 
-def _leaves_nobody_out(blocks: Iterable[_Block], family: int) -> bool:
+def _leaves_nobody_out(blocks: Iterable[IPBlock], family: int) -> bool:
     spans = list(_nowhere(family))
-    for network, exceptions in blocks:
-        for first, last in _edges([network], family):
-            spans += gaps(_edges(exceptions, family), first, last)
+    for block in blocks:
+        for first, last in _edges([block.network], family):
+            spans += gaps(_edges(block.exceptions, family), first, last)
     left_out = gaps(spans, 0, _LAST_ADDRESS[family])
     return sum(last - first + 1 for first, last in left_out) < _A_FEW[family]
 
@@ -139,7 +130,8 @@ def _nowhere(family: int) -> tuple[Span, ...]:
 def _edges(networks: Iterable[Network | None], family: int) -> Iterator[Span]:
     for one in networks:
         if one is not None and one.version == family:
-            yield int(one.network_address), int(one.broadcast_address)
+            first = int(one.network_address)
+            yield first, first | (1 << (one.max_prefixlen - one.prefixlen)) - 1
 
 
 def gaps(spans: Iterable[Span], first: int, last: int) -> Iterator[Span]:

@@ -3,7 +3,8 @@
 Fields: spec.ingress, spec.egress of a NetworkPolicy in a namespace with a baseline (label
 netreeve.io/baseline; one whose labels are not known is taken to have it). Allowed: whatever does
 not open every port of a protocol to every address of an IP family, neither alone nor together with
-the other policies of the namespace, as far as these are known.
+the other policies of the namespace, as far as these are known. Where those are too many to be
+looked at each time (length.py), that is what is found.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from policies.model import Action, NoParams, Policy, Request, Violation
+from policies.model import NEVER_OLD, Action, NoParams, Policy, Request, Violation
 from policies.network_policies.anyone import Opening, describe, openings
 from policies.network_policies.effective import Allow, Direction, allows, selector
+from policies.network_policies.length import MOST_TOGETHER, bearable_together
 from policies.network_policies.managed import BASELINE, DEFAULT_DENY, is_managed
 from policies.network_policies.reading import NETWORK_POLICIES, content
 from policies.network_policies.selected import for_selector
@@ -27,11 +29,32 @@ def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Itera
         return
     pods, others = selector(policy), _others(policy, request)
     picked = content(pods)
-    for direction in Direction:
-        own = allows(policy, direction)
-        if own and _is_at_stake(others, pods, direction):
-            for cause in _causes(own, for_selector(others, pods).side(direction).allows):
-                yield _violation(cause, direction, picked)
+    broad = {
+        direction: own
+        for direction in Direction
+        if (own := tuple(filter(_is_broad, allows(policy, direction))))
+        and _is_at_stake(others, pods, direction)
+    }
+    if broad and not bearable_together(pods, others):
+        yield _TOO_MANY
+        others = ()
+    together = for_selector(others, pods)
+    for direction, own in broad.items():
+        for cause in _causes(own, together.side(direction).allows):
+            yield _violation(cause, direction, picked)
+
+
+_TOO_MANY = Violation(
+    "spec",
+    f"must be judged with the namespace's other policies, which have over {MOST_TOGETHER} entries",
+    "remove policies and blocks that are no longer needed, or join blocks to wider ones",
+    keys=NEVER_OLD,  # what the new version does together with the others is not known
+)
+
+
+def _is_broad(rule: Allow) -> bool:
+    """Whether it can have a part in opening everything: with addresses, or with no peers at all."""
+    return not rule.peers or any(peer.ipBlock for peer in rule.peers)
 
 
 def _others(policy: NetworkPolicy, request: Request) -> tuple[NetworkPolicy, ...]:
@@ -77,9 +100,8 @@ def _causes(own: tuple[Allow, ...], others: tuple[Allow, ...]) -> Iterator[_Caus
 
 
 def _names(others: tuple[Allow, ...]) -> str:
-    """The policies that can have a part in it: those with addresses, or with no peers at all."""
-    broad = (one for one in others if not one.peers or any(peer.ipBlock for peer in one.peers))
-    return ", ".join(sorted({one.policy for one in broad}))
+    """The policies that can have a part in it."""
+    return ", ".join(sorted({one.policy for one in others if _is_broad(one)}))
 
 
 def _violation(cause: _Cause, direction: Direction, picked: str) -> Violation:

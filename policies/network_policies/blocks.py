@@ -6,7 +6,7 @@ Pure functions on `ipaddress` objects; families never mix.
 from __future__ import annotations
 
 from policies.network_policies.views import IPBlock
-from policies.services.addresses import Network, networks, parse_network
+from policies.services.addresses import Network, networks
 
 
 def within(inner: Network, outer: Network) -> bool:
@@ -25,8 +25,7 @@ def around(network: Network, cidrs: tuple[str, ...]) -> Network | None:
 
 def leaves_out(block: IPBlock, network: Network) -> bool:
     """Whether one of the exceptions of a block holds all of a network."""
-    holes = map(parse_network, block.except_ or ())
-    return any(hole is not None and within(network, hole) for hole in holes)
+    return any(within(network, hole) for hole in block.exceptions)
 
 
 def is_host(network: Network) -> bool:

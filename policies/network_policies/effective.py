@@ -24,7 +24,6 @@ from policies.network_policies.views import (
     NetworkPolicySpec,
 )
 from policies.selectors import LabelSelector
-from policies.services.addresses import parse_network
 
 DEFAULT_PROTOCOL = "TCP"
 EVERY_POD = LabelSelector()
@@ -258,12 +257,10 @@ def in_block(block: IPBlock, ip: str) -> bool:
     What is no CIDR holds no address: the API server refuses it.
     """
     address = ip_address(ip)
-    network = parse_network(block.cidr or "")
+    network = block.network
     if network is None or address not in network:
         return False
-    return not any(
-        address in hole for hole in map(parse_network, block.except_ or ()) if hole is not None
-    )
+    return not any(address in hole for hole in block.exceptions)
 
 
 def _matches_ports(rule: Allow, packet: Flow) -> bool:

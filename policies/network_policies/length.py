@@ -1,4 +1,6 @@
-"""NetworkPolicies that are too long to be looked at, and are therefore malformed.
+"""NetworkPolicies that are too long to be looked at, alone or with the others of a namespace.
+
+One that is too long alone is malformed.
 
 An entry takes two bytes to write and, with all that is asked about it, up to 50 µs to judge, while
 nobody else is answered. No limit here is reached by what people or generators write: published
@@ -7,14 +9,18 @@ lists of all addresses of a cloud's build machines have about 5000 networks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
+from policies.network_policies.effective import selector
 from policies.network_policies.views import (
     NetworkPolicy,
     NetworkPolicyEgressRule,
     NetworkPolicyIngressRule,
     NetworkPolicyPeer,
 )
+from policies.selectors import LabelSelector
 
 MOST_RULES = 500
 """Of both directions."""
@@ -25,18 +31,47 @@ MOST_PORTS = 1000
 MOST_PEERS = 5000
 """Of all rules, exceptions of their blocks included."""
 
+MOST_TOGETHER = 10_000
+"""Rules, ports, peers and exceptions of the other policies of a namespace. Nobody limits their
+number, and with each of them all the others are looked at."""
+
+_COMPARED = 10
+"""Requirements of selectors that are compared with each other in the time that an entry takes."""
+
 Rule = NetworkPolicyIngressRule | NetworkPolicyEgressRule
 
 
 def of_bearable_length(policy: NetworkPolicy) -> tuple[NetworkPolicy, ...]:
     """The policy as the one subject. Raises msgspec.ValidationError for one that is too long."""
-    spec = policy.spec
-    if spec is not None:
-        rules: list[Rule] = [*(spec.ingress or ()), *(spec.egress or ())]
-        _check("rules", len(rules), MOST_RULES)
-        _check("ports", sum(len(rule.ports or ()) for rule in rules), MOST_PORTS)
-        _check("peers and exceptions", sum(map(_peers, rules)), MOST_PEERS)
+    rules = [*_rules(policy)]
+    _check("rules", len(rules), MOST_RULES)
+    _check("ports", sum(len(rule.ports or ()) for rule in rules), MOST_PORTS)
+    _check("peers and exceptions", sum(map(_peers, rules)), MOST_PEERS)
     return (policy,)
+
+
+def bearable_together(pods: LabelSelector, others: Iterable[NetworkPolicy]) -> bool:
+    """Whether others can be looked at for a policy that selects ``pods``; counts no further."""
+    left, own = MOST_TOGETHER, _requirements(pods)
+    for policy in others:
+        left -= own * _requirements(selector(policy)) // _COMPARED
+        for rule in _rules(policy):
+            left -= 1 + len(rule.ports or ()) + _peers(rule)
+            if left < 0:
+                return False
+    return left >= 0
+
+
+def _rules(policy: NetworkPolicy) -> Iterator[Rule]:
+    if policy.spec is not None:
+        yield from policy.spec.ingress or ()
+        yield from policy.spec.egress or ()
+
+
+def _requirements(pods: LabelSelector) -> int:
+    """With their values."""
+    values = sum(1 + len(one.values or ()) for one in pods.matchExpressions or ())
+    return len(pods.matchLabels or {}) + values
 
 
 def _peers(rule: Rule) -> int:

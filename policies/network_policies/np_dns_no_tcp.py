@@ -60,14 +60,17 @@ def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Itera
         return
     for direction in Direction:
         rules = allows(policy, direction)
+        asking = [(rule, found) for rule in rules if (found := [*asked(rule)])]
+        if not asking:
+            continue
         reach = _Reach(rules)
-        for rule in rules:
-            first = {(one.protocol, one.number): one for one in reversed([*asked(rule)])}
+        for rule, found in asking:
+            first = {(one.protocol, one.number): one for one in reversed(found)}
             for one in first.values():
                 other = TCP if one.protocol == UDP else UDP
                 judged = one.protocol != TCP or _asks_the_cluster(rule)
                 if judged and not reach.includes(rule, other, one.number):
-                    yield _violation(rule, one, other)
+                    yield _violation(rule, one, other, reach.peers(rule))
 
 
 def _asks_the_cluster(rule: Allow) -> bool:
@@ -76,24 +79,35 @@ def _asks_the_cluster(rule: Allow) -> bool:
     return rule.direction is Direction.EGRESS and not outside
 
 
+_Peers = set[str | None]
+
+
 class _Reach:
     """For each protocol and port of DNS the peers that rules open it to; None is everyone."""
 
     def __init__(self, rules: Iterable[Allow]) -> None:
-        self._peers: dict[tuple[str, int], set[str | None]] = {}
+        self._of_rule: dict[int, _Peers] = {}
+        self._peers: dict[tuple[str, int], _Peers] = {}
         for rule in rules:
             for protocol in (UDP, TCP):
                 for number in (53, 5353):
                     if _opens(rule, protocol, number):
-                        self._peers.setdefault((protocol, number), set()).update(_peers(rule))
+                        self._peers.setdefault((protocol, number), set()).update(self.peers(rule))
+
+    def peers(self, rule: Allow) -> _Peers:
+        """Those of one rule, which are worked out once."""
+        known = self._of_rule.get(rule.position)
+        if known is None:
+            known = self._of_rule[rule.position] = _peers(rule)
+        return known
 
     def includes(self, rule: Allow, protocol: str, number: int) -> bool:
         """Whether the peers of this rule are among them."""
         peers = self._peers.get((protocol, number), set())
-        return None in peers or _peers(rule) <= peers
+        return None in peers or self.peers(rule) <= peers
 
 
-def _peers(rule: Allow) -> set[str | None]:
+def _peers(rule: Allow) -> _Peers:
     return {content(peer) for peer in rule.peers} or {None}
 
 
@@ -109,19 +123,19 @@ def _is_or_has(port: NetworkPolicyPort, number: int) -> bool:
     return port.port is None or port.port <= number <= (port.endPort or port.port)
 
 
-def _violation(rule: Allow, one: Asked, other: str) -> Violation:
+def _violation(rule: Allow, one: Asked, other: str, peers: _Peers) -> Violation:
     if one.protocol is None:
         message = "must name its protocol: without one it is TCP, and DNS asks over UDP first"
     elif other == TCP:
         message = "must stand beside the same port over TCP, which DNS needs for long answers"
     else:
         message = "must stand beside the same port over UDP, which DNS asks over first"
-    peers = " ".join(sorted(map(str, _peers(rule))))
+    whom = " ".join(sorted(map(str, peers)))
     return Violation(
         f"{rule.field}.ports[{one.position}]",
         message,
         f"list {{protocol: UDP, port: {one.number}}} and {{protocol: TCP, port: {one.number}}}",
-        keys=(f"{rule.direction.value} {one.protocol} {one.number} {peers}",),
+        keys=(f"{rule.direction.value} {one.protocol} {one.number} {whom}",),
         remedy=_remedy(rule, one, other),
     )
 

@@ -28,7 +28,7 @@ from policies.network_policies.managed import is_managed
 from policies.network_policies.np_dns_no_tcp import asked
 from policies.network_policies.reading import NETWORK_POLICIES, rules
 from policies.network_policies.views import IPBlock, NetworkPolicy, NetworkPolicyPeer
-from policies.services.addresses import Network, networks, parse_network
+from policies.services.addresses import Network, networks
 
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 """RFC 1918, RFC 6598 (carrier-grade NAT, used for pods by some clouds), RFC 4193."""
@@ -62,7 +62,7 @@ def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterato
         for position, peer in enumerate(rule.peers):
             if peer.ipBlock is None:
                 continue
-            network = parse_network(peer.ipBlock.cidr or "")
+            network = peer.ipBlock.network
             if network is None:
                 yield _unreadable(rule, position, peer.ipBlock)
                 continue
@@ -148,7 +148,7 @@ def _is_for_resolvers(rule: Allow) -> bool:
 def _is_pods_or_link_local(peer: NetworkPolicyPeer) -> bool:
     if peer.ipBlock is None:
         return True
-    network = parse_network(peer.ipBlock.cidr or "")
+    network = peer.ipBlock.network
     return network is not None and network.is_link_local
 
 

@@ -41,7 +41,8 @@ def for_selector(policies: Iterable[NetworkPolicy], pods: LabelSelector) -> Sele
     Counts the policies that apply to all of them. A pod whose labels match further selectors is
     allowed more, and `for_labels` knows.
     """
-    return _selected(policies, pods, lambda other: implies(pods, other))
+    given = _by_key(pods)
+    return _selected(policies, pods, lambda other: _all_entailed(given, other))
 
 
 def for_labels(policies: Iterable[NetworkPolicy], labels: Mapping[str, str]) -> Selected:
@@ -68,8 +69,24 @@ def implies(one: LabelSelector, other: LabelSelector) -> bool:
 
     Compares requirement by requirement: True is certain, False may be too careful.
     """
-    given = requirements(one)
-    return all(any(_entails(has, needed) for has in given) for needed in requirements(other))
+    return _all_entailed(_by_key(one), other)
+
+
+_Requirements = Mapping[str, Iterable[LabelSelectorRequirement]]
+
+
+def _by_key(pods: LabelSelector) -> _Requirements:
+    found: dict[str, list[LabelSelectorRequirement]] = {}
+    for one in requirements(pods):
+        found.setdefault(one.key, []).append(one)
+    return found
+
+
+def _all_entailed(given: _Requirements, other: LabelSelector) -> bool:
+    return all(
+        any(_entails(has, needed) for has in given.get(needed.key, ()))
+        for needed in requirements(other)
+    )
 
 
 def requirements(pods: LabelSelector) -> tuple[LabelSelectorRequirement, ...]:
@@ -84,8 +101,7 @@ def requirements(pods: LabelSelector) -> tuple[LabelSelectorRequirement, ...]:
 
 
 def _entails(has: LabelSelectorRequirement, needed: LabelSelectorRequirement) -> bool:
-    if has.key != needed.key:
-        return False
+    """Of the same key."""
     values, wanted = set(has.values or ()), set(needed.values or ())
     if needed.operator == "In":
         return has.operator == "In" and values <= wanted

@@ -1,20 +1,34 @@
 """NetworkPolicy as a typed view (networking.k8s.io/v1), with Kubernetes' own names.
 
 Selectors are those of `policies.selectors`; `from` and `except` are Python keywords, so their
-attributes have an underscore.
+attributes have an underscore. Blocks are parsed once, by the first who asks, because a policy may
+have 5000 and several rules ask: also those of the policies that caches hold.
 """
 
 from __future__ import annotations
+
+from functools import cached_property
 
 import msgspec
 
 from policies.objects import Object, View
 from policies.selectors import LabelSelector
+from policies.services.addresses import Network, parse_network
 
 
-class IPBlock(View):
+class IPBlock(View, dict=True, gc=True):
     cidr: str | None = None
     except_: list[str] | None = msgspec.field(default=None, name="except")
+
+    @cached_property
+    def network(self) -> Network | None:
+        """Of ``cidr``; None where that is no CIDR."""
+        return parse_network(self.cidr or "")
+
+    @cached_property
+    def exceptions(self) -> tuple[Network, ...]:
+        """Those of ``except`` that are CIDRs."""
+        return tuple(filter(None, map(parse_network, self.except_ or ())))
 
 
 class NetworkPolicyPeer(View):

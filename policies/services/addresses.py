@@ -123,10 +123,12 @@ def parse_network(text: str) -> Network | None:
     An IPv4-mapped network is an IPv4 network, as for Go's net package.
     """
     try:
-        network = ipaddress.ip_network(text.strip(), strict=False)
+        if ":" not in text:
+            return ipaddress.IPv4Network(text.strip(), strict=False)
+        network = ipaddress.IPv6Network(text.strip(), strict=False)
     except ValueError:
         return None
-    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+    if network.prefixlen >= _MAPPED.prefixlen and network.network_address in _MAPPED:
         base = ipaddress.IPv4Address(int(network.network_address) & 0xFFFFFFFF)
         return ipaddress.IPv4Network((base, network.prefixlen - 96))
     return network

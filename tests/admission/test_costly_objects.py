@@ -6,19 +6,20 @@ Each took half a second to minutes before its list was bounded or its work done 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import pytest
 
 from policies.model import CREATE, UPDATE, Request
-from policies.objects import Service
+from policies.network_policies.views import NetworkPolicy
+from policies.objects import ObjectMeta, Service
 from policies.resources import BUILT_IN, Resource
 from policies.services.exposure import openings
 from policies.services.lengths import MOST_ENTRIES
 from policies.workloads import MOST_CONTAINERS
-from webhook.admission.gate import Gate, Review
+from webhook.admission.gate import Gate, Offline, Review
 from webhook.admission.verdict import Verdict
 from webhook.config import GateConfig, ruleset
 
@@ -60,6 +61,13 @@ def labels(count: int) -> Json:
     return {"matchLabels": {f"label-{index}": "" for index in range(count)}}
 
 
+def blocks(count: int, first: int = 0) -> list[Json]:
+    """Networks of documentation, each of another name."""
+    return [
+        {"ipBlock": {"cidr": f"2001:db8:{index:x}::/48"}} for index in range(first, first + count)
+    ]
+
+
 COSTLY: dict[str, tuple[str, Callable[[], Json]]] = {
     "commas": ("services", lambda: balancer("," * 500_000)),
     "external IPs": ("services", lambda: {"spec": {"externalIPs": ["a"] * 125_000}}),
@@ -86,6 +94,13 @@ COSTLY: dict[str, tuple[str, Callable[[], Json]]] = {
             "metadata": {"annotations": {"netreeve.io/allow-all": "," * 250_000}},
         },
     ),
+    "blocks": ("networkpolicies", lambda: network_policy(egress=[{"to": blocks(5000)}])),
+    "blocks of DNS": (
+        "networkpolicies",
+        lambda: network_policy(
+            egress=[{"to": blocks(5000), "ports": [{"port": 53}, {"port": "dns"}] * 500}]
+        ),
+    ),
     "exceptions": (
         "networkpolicies",
         lambda: network_policy(
@@ -103,6 +118,44 @@ def test_no_object_keeps_the_others_waiting(name: str, *, old: bool) -> None:
     started = time.process_time()
     judged(resource, obj, old=old)
     assert time.process_time() - started < SECONDS
+
+
+class Namespace(Offline):
+    """Under a baseline, with policies of somebody who means to keep others waiting."""
+
+    def __init__(self, policies: tuple[NetworkPolicy, ...]) -> None:
+        self._policies = policies
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        return {"netreeve.io/baseline": "default-deny"}
+
+    def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...]:
+        return self._policies
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"egress": [{"to": blocks(5000)}]},
+        {"egress": [{}] * 500},
+        {"egress": [{"ports": [{"port": port + 1} for port in range(1000)]}]},
+        {"podSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}] * 2000}},
+    ],
+    ids=["blocks", "rules", "ports", "requirements"],
+)
+def test_no_other_policies_keep_a_namespace_waiting(spec: Json) -> None:
+    other = msgspec.convert(network_policy(**spec), NetworkPolicy)
+    other.metadata = ObjectMeta(name="other")
+    gate = Gate(ruleset(GateConfig(profile="strict")), Namespace((other,) * 500))
+    pods = {"matchExpressions": [{"key": "a", "operator": "Exists"}] * 500}
+    body = msgspec.json.encode(network_policy(pods, egress=[{"to": blocks(1, 5000)}]))
+    request = Request(
+        operation=CREATE, group="networking.k8s.io", resource="networkpolicies", namespace="shop"
+    )
+    started = time.process_time()
+    findings = gate.validate(Review(request, body)).findings
+    assert time.process_time() - started < SECONDS
+    assert "baseline-cancelled" in {one.policy for one in findings}
 
 
 def test_openings_are_no_more_than_show_that_a_list_is_too_long() -> None:

@@ -126,3 +126,33 @@ class TestTheBaselineItself:
     def test_a_policy_of_that_name_that_is_not_managed_is_no_baseline(self) -> None:
         users = policy({"podSelector": {}, "policyTypes": ["Ingress"]}, "default-deny")
         assert [one.field for one in found(self.everything, [users])] == ["spec.egress[0]"]
+
+
+def many(count: int, *cidrs: str) -> list[Json]:
+    return [egress(*cidrs, name=f"other-{index}") for index in range(count)]
+
+
+def test_policies_that_are_too_many_to_be_judged_together_are_what_is_found() -> None:
+    blocks = [f"198.51.{index}.0/24" for index in range(100)]
+    (one,) = found(egress(HIGH), [DENY, *many(51, *blocks)])  # 51 times 100 rules of a block
+    assert (one.field, one.keys) == ("spec", ("",))
+    assert "over 10000 entries" in one.message
+    assert not found(egress(HIGH), [DENY, *many(49, *blocks)])
+    assert found(egress(HIGH), [DENY, egress(LOW, name="low"), *many(48, *blocks)])
+
+
+def test_they_do_not_matter_to_what_opens_nothing_or_all_by_itself() -> None:
+    others = [DENY, *many(11, *["198.51.100.0/24"] * 500)]
+    peers = {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [{"podSelector": {}}]}],
+    }
+    assert not found(policy(peers, "own"), others)
+    assert [one.field for one in found(egress("0.0.0.0/0"), others)] == ["spec", "spec.egress[0]"]
+
+
+def test_a_baseline_that_denies_nothing_is_seen_among_too_many() -> None:
+    ingress_only = managed("default-deny", {"podSelector": {}, "policyTypes": ["Ingress"]})
+    others = [ingress_only, *many(11, *["198.51.100.0/24"] * 500)]
+    assert not found(egress("0.0.0.0/0"), others)
