@@ -1,12 +1,13 @@
 """baseline-guard: what protects a namespace changes by configuration only.
 
-Fields: spec and Netreeve's labels of the NetworkPolicies that the controller wrote, on CREATE,
-UPDATE and DELETE; metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything by the
-controller; the deletion by the namespace controller, so that a namespace can end; a configured
-baseline for a namespace that has none; and with the right to exempt from ``baseline``, another
-label or none, and the deletion of policies that may be left over: of a namespace that has changed
-its baseline or left it, of a baseline that is not configured any more, and all that is neither the
-default-deny nor DNS. (What is still wanted of those, the controller writes again at once.)
+Fields: spec, owners and Netreeve's labels of the NetworkPolicies that the controller wrote, on
+CREATE, UPDATE and DELETE; metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything
+by the controller; the deletion by the namespace controller, so that a namespace can end; a
+configured baseline for a namespace that has none; and with the right to exempt from ``baseline``,
+another label or none, and the deletion of policies that may be left over: of a namespace that has
+changed its baseline or left it, of a baseline that is not configured any more, and all that is
+neither the default-deny nor DNS. (What is still wanted of those, the controller writes again at
+once.)
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from policies.network_policies.managed import (
     is_managed,
 )
 from policies.network_policies.views import NetworkPolicy
-from policies.objects import Labels, Namespace, Object
+from policies.objects import Labels, Namespace, Object, OwnerReference
 
 NAMESPACE_CONTROLLER = "system:serviceaccount:kube-system:namespace-controller"
 OURS = (MANAGED_BY, BASELINE)
@@ -84,6 +85,12 @@ def _change(policy: NetworkPolicy, request: Request) -> Iterator[Violation]:
         return
     if policy.spec != old.spec:
         yield Violation("spec", "must not be changed: the baseline manages it", HOW_TO_CHANGE)
+    if _owners(policy) and _owners(policy) != _owners(old):
+        yield Violation(
+            "metadata.ownerReferences",
+            "must not be set: the policy would be deleted with its owner",
+            "remove them: what protects a namespace ends with the namespace",
+        )
     for label in OURS:
         if _labels(policy).get(label) != _labels(old).get(label):
             yield Violation(
@@ -120,6 +127,10 @@ def _namespace(
             "ask someone who may exempt policies.netreeve.io/baseline",
             unless=Right("baseline"),
         )
+
+
+def _owners(policy: NetworkPolicy) -> list[OwnerReference]:
+    return (policy.metadata and policy.metadata.ownerReferences) or []
 
 
 def _labels(obj: Object) -> Labels:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from policies.baseline.config import BaselineConfig
 from policies.model import CREATE, Action, Baseline, Policy, Request, Rule
-from policies.namespaces.meshes import is_off_limits
+from policies.namespaces.meshes import is_off_limits, name_so_far
 from policies.network_policies.managed import BASELINE
 from policies.objects import Namespace
 
@@ -19,8 +19,7 @@ def mutate(namespace: Namespace, request: Request, config: BaselineConfig) -> No
     if meta is None or not config.enabled or request.baseline is Baseline.INACTIVE:
         return
     labels = meta.labels or {}
-    # With generateName only the beginning of the name is known; it decides on reserved prefixes.
-    name = meta.name or meta.generateName or ""
+    name = name_so_far(meta)
     if BASELINE not in labels and not is_off_limits(name) and name not in config.excludedNamespaces:
         meta.labels = {**labels, BASELINE: config.choose(labels)}
 

@@ -20,6 +20,7 @@ from policies.namespaces.meshes import (
     hints_at_another,
     is_off_limits,
     mentions_a_mesh,
+    name_so_far,
 )
 from policies.objects import Namespace, ObjectMeta
 from policies.selectors import LabelSelector
@@ -62,10 +63,8 @@ def mutate(subject: Namespace | PodView, request: Request, params: Params) -> No
 
 
 def _namespace_joins(meta: ObjectMeta, kind: Kind, params: Params) -> bool:
-    # With generateName only the beginning of the name is known; that decides on reserved prefixes.
-    name = meta.name or meta.generateName or ""
     return not _is_decided(kind, meta.labels, meta.annotations) and _selected(
-        name, meta.labels or {}, params
+        name_so_far(meta), meta.labels or {}, params
     )
 
 

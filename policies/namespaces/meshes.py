@@ -126,6 +126,14 @@ def settings(meta: ObjectMeta, scope: Scope) -> Iterator[Setting]:
                 break
 
 
+def name_so_far(meta: ObjectMeta) -> str:
+    """The name of a namespace; ends in ``*`` where the API server has yet to complete it.
+
+    So reserved prefixes hold for it, and whole names do not: it will be longer than generateName.
+    """
+    return meta.name or f"{meta.generateName or ''}*"
+
+
 def is_off_limits(name: str) -> bool:
     """Whether no mesh belongs in the namespace of this name: of the system, a mesh or a CNI."""
     never = MESHES.never
