@@ -79,11 +79,12 @@ NOTHING_KNOWN = ClusterFacts()
 class Baseline(enum.Enum):
     """How a namespace stands to the baseline.
 
-    INACTIVE: no controller has ever run that could generate one. NONE: the namespace is not under
-    a baseline. PENDING: it is, or may be, and its policies have not been observed. COVERED: they
-    have been.
+    UNKNOWN: nobody has looked yet. INACTIVE: no controller has ever run that could generate one.
+    NONE: the namespace is not under a baseline. PENDING: it is, or may be, and its policies have
+    not been observed. COVERED: they have been.
     """
 
+    UNKNOWN = "unknown"
     INACTIVE = "inactive"
     NONE = "none"
     PENDING = "pending"

@@ -7,7 +7,7 @@ seen the baseline of the namespace. Other gates are kept, and so is their order.
 from __future__ import annotations
 
 from policies.baseline.config import BaselineConfig
-from policies.model import CREATE, Action, Policy, Request, Rule
+from policies.model import CREATE, Action, Baseline, Policy, Request, Rule
 from policies.objects import PodSchedulingGate
 from policies.pods.baseline_pods import GATE, is_gated, waits
 from policies.workloads import PodView
@@ -15,6 +15,9 @@ from policies.workloads import PodView
 
 def mutate(pod: PodView, request: Request, config: BaselineConfig) -> None:
     if not waits(pod, request, config) or config.pods != "gate":
+        return
+    # Where no controller runs nobody would remove the gate: baseline-pods denies the pod instead.
+    if request.baseline is Baseline.UNKNOWN:
         return
     # The API server refuses a gate beside a nodeName; baseline-pods says why in better words.
     if not pod.spec.nodeName and not is_gated(pod):

@@ -2,7 +2,8 @@
 
 Fields: spec.schedulingGates, spec.nodeName of a Pod. In a namespace whose baseline has not been
 observed yet a new pod must wait behind the scheduling gate that baseline-gate gave it, and keep it
-until the controller removes it; a pod that names its node cannot be held back and is denied.
+until the controller removes it; a pod that names its node cannot be held back and is denied, and
+so is every pod in the moment in which the gate has just started and knows of no baseline yet.
 A node's mirror pods show what it runs already and are left alone.
 """
 
@@ -23,6 +24,10 @@ def validate(pod: PodView, request: Request, config: BaselineConfig) -> Iterator
         return
     if request.operation == UPDATE:
         yield from _released(pod, request, config)
+    elif request.baseline is Baseline.UNKNOWN:
+        yield Violation(
+            "metadata.namespace", "must be known: the gate has only just started", RETRY
+        )
     elif config.pods == "deny":
         yield Violation(
             "metadata.namespace", "must have its baseline before pods are created in it", RETRY
@@ -45,7 +50,7 @@ def is_gated(pod: PodView) -> bool:
 def waits(pod: PodView, request: Request, config: BaselineConfig) -> bool:
     """Whether the pod belongs into a namespace that is not protected yet, as far as known."""
     return (
-        request.baseline is Baseline.PENDING
+        request.baseline in (Baseline.PENDING, Baseline.UNKNOWN)
         and config.enabled
         and config.pods != "off"
         and not shows_static_pod(pod, request)

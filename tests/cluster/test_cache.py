@@ -12,7 +12,7 @@ from kubernetes.client import (
     V1ObjectMeta,
 )
 
-from policies.model import NOTHING_KNOWN, ClusterFacts
+from policies.model import NOTHING_KNOWN, Baseline, ClusterFacts
 from tests.cluster.audit import Asked, asked
 from tests.cluster.background import running
 from tests.cluster.candidates import TIMING
@@ -121,6 +121,17 @@ def test_labels_of_namespaces(api: CoreV1Api, reader: Path, agent: str) -> None:
         label_namespace(api, "labelled", env="prod")
         expected = {"env": "prod", "kubernetes.io/metadata.name": "labelled"}
         wait_for(lambda: cache.namespace_labels("labelled") == expected, 1, "the label")
+
+
+def test_until_leases_are_listed_nobody_knows_whether_a_controller_runs(
+    reader: Path, agent: str
+) -> None:
+    connection = connect(reader, agent)
+    cache = ClusterCache(connection, ("nowhere", "nobody"))
+    assert cache.baseline("default") is Baseline.UNKNOWN
+    with running(connection, cache.run):
+        wait_for(lambda: cache.synced, CATCH_UP, "the lists")
+        assert cache.baseline("default") is Baseline.INACTIVE
 
 
 @pytest.mark.usefixtures("nodes")

@@ -90,7 +90,13 @@ class ClusterCache:
         return known.exemption if known else NOTHING
 
     def baseline(self, namespace: str) -> Baseline | None:
-        """How a namespace stands to the baseline; one that is not known yet may be under one."""
+        """How a namespace stands to the baseline; one that is not known yet may be under one.
+
+        Where nothing has been listed yet, nothing follows from there being no Lease: requests may
+        come before this process is ready.
+        """
+        if not self.leases.settled:
+            return Baseline.UNKNOWN
         if not self.leases.items:
             return Baseline.INACTIVE
         known = self.namespaces.items.get(namespace)
