@@ -170,9 +170,9 @@ def test_it_needs_no_right_to_write(rootfs: Path) -> None:
 
 
 def test_it_is_small(rootfs: Path) -> None:
-    """Of 245 MiB the client of the API server is 75 and the standard library 45."""
+    """Of 296 MiB the client of the API server is 76, CEL 50 and the standard library 43."""
     size = sum(path.stat().st_size for path in rootfs.rglob("*") if not path.is_symlink())
-    assert size < 280 << 20, f"{size >> 20} MiB"
+    assert size < 320 << 20, f"{size >> 20} MiB"
 
 
 class TestInstructions:
