@@ -134,6 +134,23 @@ def test_until_leases_are_listed_nobody_knows_whether_a_controller_runs(
         assert cache.baseline("default") is Baseline.INACTIVE
 
 
+def test_who_deletes_the_lease_does_not_switch_the_baseline_off(
+    plane: ControlPlane, agent: str
+) -> None:
+    lease = ("lease", "passing", "--namespace=default")
+    manifest = "{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: passing}}"
+    plane.kubectl("apply", "--namespace=default", "-f", "-", stdin=manifest)
+    connection = connect(plane.kubeconfig, agent)
+    cache = ClusterCache(connection, ("default", "passing"))
+    with running(connection, cache.run):
+        wait_for(lambda: cache.synced, CATCH_UP, "the lists")
+        assert cache.baseline("default") is Baseline.NONE
+        plane.kubectl("delete", *lease)
+        wait_for(lambda: not cache.leases.items, CATCH_UP, "the end of the Lease")
+        assert cache.baseline("default") is Baseline.NONE
+        assert cache.baseline("unheard-of") is Baseline.PENDING
+
+
 @pytest.mark.usefixtures("nodes")
 def test_without_the_right_to_nodes(plane: ControlPlane, grant: Grant, agent: str) -> None:
     grant("half-readers", "namespaces")

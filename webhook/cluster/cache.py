@@ -71,8 +71,10 @@ class ClusterCache:
         )
         self.nodes.subscribe(self._facts_changed)
         self.leases.subscribe(self._facts_changed)
+        self.leases.subscribe(self._leases_changed)
         self.policies.subscribe(self._policies_changed)
         self._facts = NOTHING_KNOWN
+        self._active = False
         self._by_namespace: dict[str, Policies] = {}
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
@@ -93,11 +95,12 @@ class ClusterCache:
         """How a namespace stands to the baseline; one that is not known yet may be under one.
 
         Where nothing has been listed yet, nothing follows from there being no Lease: requests may
-        come before this process is ready.
+        come before this process is ready. Nor does it where there was one: somebody has deleted
+        it, and whoever leads is about to make another.
         """
         if not self.leases.settled:
             return Baseline.UNKNOWN
-        if not self.leases.items:
+        if not self._active:
             return Baseline.INACTIVE
         known = self.namespaces.items.get(namespace)
         if known is None:
@@ -129,6 +132,9 @@ class ClusterCache:
         async with asyncio.TaskGroup() as group:
             for one in (self.namespaces, self.nodes, self.policies, self.leases):
                 group.create_task(one.run())
+
+    def _leases_changed(self, keys: Collection[str]) -> None:
+        self._active = self._active or bool(self.leases.items)
 
     def _facts_changed(self, keys: Collection[str]) -> None:
         nodes = self.nodes.items.values()
