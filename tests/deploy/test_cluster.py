@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -234,3 +235,44 @@ class TestRights:
         assert granting == {"netreeve-exempter"}
         (role,) = (one for one in roles if one["metadata"]["name"] == "netreeve-exempter")
         assert not [key for key in role["metadata"]["labels"] if "aggregate" in key]
+
+
+class TestNamespaces:
+    """No webhook stands before the subresources by which namespaces end."""
+
+    MARKS: ClassVar[dict[str, dict[str, str]]] = {
+        "annotations": {"netreeve.io/exempt": "node-port", "netreeve.io/exempt-stamp": "{}"},
+        "labels": {"netreeve.io/baseline": "default"},
+    }
+
+    @pytest.fixture
+    def namespace(self, installed: ControlPlane) -> Iterator[str]:
+        installed.kubectl("create", "namespace", "ending")
+        yield "ending"
+        gone = ("get", "namespace", "ending", "--ignore-not-found", "-o", "name")
+        installed.kubectl("delete", "namespace", "ending", "--wait=false")
+        wait_for(lambda: not installed.kubectl(*gone).stdout, 60, "the namespace to end")
+
+    @pytest.mark.parametrize("field", ["annotations", "labels"])
+    @pytest.mark.parametrize("subresource", ["status", "finalize"])
+    def test_what_the_gate_reads_cannot_be_written_past_it(
+        self, installed: ControlPlane, namespace: str, subresource: str, field: str
+    ) -> None:
+        def write(marks: dict[str, str]) -> str:
+            """What is said to the whole object with these marks and no other."""
+            stored = json.loads(installed.kubectl("get", "ns", namespace, "-o", "json").stdout)
+            had = stored["metadata"].get(field, {})
+            kept = {name: text for name, text in had.items() if name not in self.MARKS[field]}
+            stored["metadata"][field] = {**kept, **marks}
+            path = f"/api/v1/namespaces/{namespace}/{subresource}"
+            arguments = ("replace", "--raw", path, "-f", "-")
+            return installed.kubectl(*arguments, stdin=json.dumps(stored), check=False).stderr
+
+        marks = self.MARKS[field]
+        wait_for(lambda: "must be written on the Namespace" in write(marks), 20, "a denial")
+        assert not write({"example.com/other": "any"})
+        change = json.dumps({"metadata": {field: marks}})
+        installed.kubectl("patch", "namespace", namespace, "-p", change)
+        assert not write({**marks, "example.com/other": "more"})
+        for other in ({}, {name: f"{text}x" for name, text in marks.items()}):
+            assert "must be written on the Namespace" in write(other)
