@@ -49,6 +49,30 @@ def test_a_key_that_waits_is_worked_on_once() -> None:
     run(main)
 
 
+def test_what_something_happened_to_goes_before_what_is_looked_at_with_all() -> None:
+    async def main() -> None:
+        one, done, seen = WorkQueue(), asyncio.Event(), list[str]()
+        for key in ("a", "b", "c"):
+            one.add(key, patient=True)
+        one.add("new")
+        one.add("c")
+        one.add("new", patient=True)
+        assert len(one) == 4
+
+        async def work(key: str) -> None:
+            seen.append(key)
+            if key == "new":
+                one.add("a", patient=True)
+            if key == "b":
+                done.set()
+
+        await working(one, work, done, workers=1)
+        assert seen == ["new", "c", "a", "b"]
+        assert not len(one)
+
+    run(main)
+
+
 def test_what_happens_during_the_work_is_looked_at_after_it() -> None:
     """And never by two workers at once."""
 

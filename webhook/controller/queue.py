@@ -1,11 +1,13 @@
 """Keys that wait for work: each once, one worker a key, and later and later after failures.
 
-Level-triggered: a key says that something may have to be done, never what.
+Level-triggered: a key says that something may have to be done, never what. Keys that something
+has happened to go before those that are looked at because everything is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
 import random
@@ -30,8 +32,12 @@ class WorkQueue:
         self._first_pause = first_pause
         self.retries = 0
         """How often a key failed, since the start."""
-        self._order: asyncio.Queue[str] = asyncio.Queue()
-        self._waiting: set[str] = set()
+        self._order: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
+        """Patient or not, a number that keeps the order, and the key; outdated where the key
+        does not wait, or has become impatient."""
+        self._numbers = itertools.count()
+        self._waiting: dict[str, bool] = {}
+        """Whether they are patient."""
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._later: dict[str, asyncio.TimerHandle] = {}
@@ -42,14 +48,17 @@ class WorkQueue:
         """Keys that wait for a worker, without those that wait for their time."""
         return len(self._waiting) + len(self._again)
 
-    def add(self, key: str) -> None:
-        """Have the key worked on soon, once; after the present work on it, if there is any."""
+    def add(self, key: str, *, patient: bool = False) -> None:
+        """Have the key worked on soon, once; after the present work on it, if there is any.
+
+        patient: after all that are not.
+        """
         if key in self._busy:
             self._again.add(key)
-        elif key not in self._waiting:
+        elif (before := self._waiting.get(key)) is None or (before and not patient):
             self._cancel(key)
-            self._waiting.add(key)
-            self._order.put_nowait(key)
+            self._waiting[key] = patient
+            self._order.put_nowait((patient, next(self._numbers), key))
 
     def add_later(self, key: str, seconds: float) -> None:
         """Have it worked on in so many seconds, if it is not before."""
@@ -64,7 +73,7 @@ class WorkQueue:
         """Forget every key; for when nobody works."""
         for key in tuple(self._later):
             self._cancel(key)
-        self._order = asyncio.Queue()
+        self._order = asyncio.PriorityQueue()
         self._waiting.clear()
         self._again.clear()
         self._failures.clear()
@@ -77,8 +86,10 @@ class WorkQueue:
 
     async def _work(self, work: Work) -> None:
         while True:
-            key = await self._order.get()
-            self._waiting.discard(key)
+            patient, _, key = await self._order.get()
+            if self._waiting.get(key) is not patient:
+                continue
+            del self._waiting[key]
             self._busy.add(key)
             try:
                 await self._opening()

@@ -94,17 +94,17 @@ class Controller:
         await self._known.wait()
         self._leading = True
         try:
-            self._touched(self.cache.namespaces.items.keys())
+            self._touched(self.cache.namespaces.items.keys(), patient=True)
             await self.queue.run(self._reconciler.reconcile, WORKERS)
         finally:
             self._leading = False
             self.queue.clear()
             self.states.clear()
 
-    def _touched(self, namespaces: Collection[str]) -> None:
+    def _touched(self, namespaces: Collection[str], *, patient: bool = False) -> None:
         if self._leading:
             for name in namespaces:
-                self.queue.add(name)
+                self.queue.add(name, patient=patient)
 
     async def _conclude(self) -> None:
         """Draw the conclusions from the facts anew, whenever they or the configuration change."""
@@ -119,7 +119,10 @@ class Controller:
                 self._set(found)
 
     def _set(self, found: Environment) -> None:
-        """Of other namespaces none is concerned, unless nothing may be held back any more."""
+        """Of other namespaces none is concerned, unless nothing may be held back any more.
+
+        What is new must not wait until all that is covered has been looked at.
+        """
         before, self._reconciler.environment = self._reconciler.environment, found
         for problem in found.dns.problems:
             log.warning("%s: %s", problem.reason, problem.message)
@@ -131,5 +134,6 @@ class Controller:
                 name
                 for name, known in self.cache.namespaces.items.items()
                 if everything or BASELINE in known.namespace.labels
-            ]
+            ],
+            patient=True,
         )
