@@ -249,7 +249,10 @@ def test_the_table_tells_ways_and_pairs() -> None:
 
 @pytest.mark.cluster
 def test_a_live_cluster(
-    control_plane: ControlPlane, namespace: str, capsys: pytest.CaptureFixture[str]
+    control_plane: ControlPlane,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     documents = [one for one in yaml.safe_load_all(CLUSTER) if one]
     for one in documents:
@@ -268,3 +271,8 @@ def test_a_live_cluster(
     assert all(one["behind"][0]["verdict"] == "blocked" for one in found["ways"])
     (pair,) = [one for one in found["pairs"] if one["source"] == one["target"] == namespace]
     assert pair["reach"] == "nothing"
+    page = tmp_path / "audit.html"
+    where = ("-n", namespace, "--kubeconfig", str(control_plane.kubeconfig))
+    assert main(["audit", "-o", f"html={page}", *where]) == 1
+    data = json.loads(page.read_text().partition('id="data">')[2].partition("</script>")[0])
+    assert {one[0] for one in data["exposure"]["ways"]} == {"load balancer", "node port"}

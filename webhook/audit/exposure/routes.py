@@ -16,6 +16,9 @@ from webhook.audit.exposure.sides import Sides
 
 Place = tuple[str, str]
 ANY_HOST = "any host"
+MOST_FRONTS = 50
+"""Workloads behind one address. Where all load balancers share the addresses of the nodes, that
+tells nothing of who brings the requests of an Ingress."""
 
 
 class Routes:
@@ -89,7 +92,8 @@ class Routes:
         key = frozenset(addresses), gateway
         if key not in self._fronts:
             found: list[End] = fronts(self._cluster, addresses, gateway, "", Baseline())
-            self._fronts[key] = [one for one in found if isinstance(one, Actor)]
+            known = [one for one in found if isinstance(one, Actor)]
+            self._fronts[key] = known if len(known) <= MOST_FRONTS else []
         return self._fronts[key]
 
     def _way(
