@@ -38,12 +38,14 @@ class PodView:
         in place of list positions where a custom kind holds several templates.
     metadata: of the pod or its template, not of the object that holds the template.
     is_pod: a Pod itself and not a template.
+    way: to the pod or its template inside the object, a key or position at a time; ``path`` cannot
+        be taken apart again where a custom kind has keys of any form.
     containers: init, main and ephemeral ones in this order; sidecars are init containers.
 
     Raises msgspec.ValidationError for more than MOST_CONTAINERS.
     """
 
-    __slots__ = ("containers", "is_pod", "key", "metadata", "path", "spec")
+    __slots__ = ("_way", "containers", "is_pod", "key", "metadata", "path", "spec")
 
     def __init__(
         self,
@@ -53,8 +55,10 @@ class PodView:
         *,
         is_pod: bool = False,
         key: str | None = None,
+        way: tuple[str, ...] | None = None,
     ) -> None:
         self.path = path
+        self._way = way
         self.key = path if key is None else key
         self.metadata = metadata or ObjectMeta()
         self.spec = spec
@@ -66,6 +70,10 @@ class PodView:
             raise msgspec.ValidationError(
                 f"at most {MOST_CONTAINERS} containers, got {len(self.containers)} - at `$.{path}`"
             )
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        return tuple(self.path.split(".")[:-1]) if self._way is None else self._way
 
     # Policies ask for a container's text only when something is found: most pods are clean.
 
@@ -192,34 +200,42 @@ class CustomWorkload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
         def read(obj: Any) -> tuple[PodView, ...]:
             return tuple(
-                PodView(f"{path}.spec", template.metadata, template.spec, key=f"{key}.spec")
+                PodView(
+                    f"{path}.spec", template.metadata, template.spec, key=f"{key}.spec", way=way
+                )
                 for steps in ways
-                for path, key, value in _walk(obj, steps, "", "")
+                for path, key, way, value in _walk(obj, steps, "", "", ())
                 if (template := _as_template(value, path)).spec is not None
             )
 
         return read
 
 
-def _walk(node: Any, steps: tuple[str, ...], path: str, key: str) -> Iterator[tuple[str, str, Any]]:
-    """Every non-null value at ``steps`` below ``node`` with its path and its key."""
+_Found = tuple[str, str, tuple[str, ...], Any]
+
+
+def _walk(
+    node: Any, steps: tuple[str, ...], path: str, key: str, way: tuple[str, ...]
+) -> Iterator[_Found]:
+    """Every non-null value at ``steps`` below ``node`` with its path, its key and the way to it."""
     if node is None:
         return
     if not steps:
-        yield path, key, node
+        yield path, key, way, node
         return
     name = steps[0].removesuffix("[*]")
     child = _expect(dict, node, path).get(name)
-    path, key = f"{path}.{name}".lstrip("."), f"{key}.{name}".lstrip(".")
+    path, key, way = f"{path}.{name}".lstrip("."), f"{key}.{name}".lstrip("."), (*way, name)
     if name == steps[0] or child is None:
-        yield from _walk(child, steps[1:], path, key)
+        yield from _walk(child, steps[1:], path, key, way)
         return
     if isinstance(child, dict):
         for label, value in child.items():
-            yield from _walk(value, steps[1:], f"{path}.{label}", f"{key}.{label}")
+            yield from _walk(value, steps[1:], f"{path}.{label}", f"{key}.{label}", (*way, label))
         return
     for index, label in enumerate(_labels(_expect(list, child, path))):
-        yield from _walk(child[index], steps[1:], f"{path}[{index}]", f"{key}[{label}]")
+        there = (*way, str(index))
+        yield from _walk(child[index], steps[1:], f"{path}[{index}]", f"{key}[{label}]", there)
 
 
 def _labels(elements: list[Any]) -> list[Any]:

@@ -254,6 +254,14 @@ class TestTemplates:
             for obj in (alike, owned(alike, "apps/v1", "Deployment", "web")):
                 assert not world.send(JANE, "replicasets", obj).allowed
 
+    def test_of_a_controller_that_is_not_named(self, world: World) -> None:
+        template = workload(claim())["spec"]["template"]
+        made = {"metadata": {"name": "web-6d4cf56db6"}, "spec": {"template": template}}
+        made = owned(made, "argoproj.io/v1alpha1", "Rollout", "web")
+        answer = world.send(ANNA, "replicasets", made)
+        assert "name in exemptions.controllers" in answer.text
+        assert "try again" not in answer.text
+
     def test_a_pod_dressed_up(self, world: World) -> None:
         template = granted(world)["spec"]["template"]
         world.replica_set()
@@ -366,6 +374,46 @@ class TestTemplates:
             "api",
         )
         assert configured.send("my-controller-manager", "replicasets", made).allowed
+
+
+SEVERAL = """
+apiVersion: netreeve.io/v1alpha1
+kind: GateConfig
+workloads:
+  - {group: argoproj.io, resource: rollouts, kind: Rollout, path: "spec.roles[*].template"}
+"""
+
+
+class TestSeveralTemplates:
+    @pytest.fixture
+    def several(self, world: World) -> World:
+        found = World(ruleset(load(SEVERAL)))
+        found.rights = world.rights
+        return found
+
+    def roles(self, **templates: dict[str, str]) -> dict[str, Any]:
+        found = {
+            name.replace("_", "."): workload(annotations)["spec"]
+            for name, annotations in templates.items()
+        }
+        return {"metadata": {"name": "web"}, "spec": {"roles": found}}
+
+    def test_each_has_its_own_claim(self, several: World) -> None:
+        answer = several.send(ANNA, "rollouts", self.roles(one=claim(), two={}))
+        assert answer.text.startswith("1 violation")
+        assert "spec.roles.two.template.spec.hostNetwork" in answer.text
+
+    def test_names_that_look_like_paths(self, several: World) -> None:
+        """The stamp is written where its claim stands, and one's claim is not another's."""
+        roles = self.roles(one=claim(), one_template=claim())
+        stored = several.send(ANNA, "rollouts", roles)
+        assert stored.allowed, stored.text
+        for role in stored.object["spec"]["roles"].values():
+            assert STAMP in role["template"]["metadata"]["annotations"]
+        del several.store["rollouts", "dev", "web"]
+        assert not several.send(
+            ANNA, "rollouts", self.roles(one=claim(), one_template_spec={})
+        ).allowed
 
 
 class TestNamespaces:

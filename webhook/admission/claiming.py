@@ -5,6 +5,7 @@ Reads views; what a claim says is read elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,9 +13,11 @@ import msgspec
 from policies.model import CREATE, Request
 from policies.objects import Object, ObjectMeta
 from policies.workloads import PodView
+from webhook.admission.patch import Operation, escape
 from webhook.admission.plan import Body
 from webhook.admission.verdict import Finding
-from webhook.exemptions.claim import EXEMPT
+from webhook.exemptions.claim import EXEMPT, STAMP
+from webhook.exemptions.owners import owner
 from webhook.exemptions.standing import Annotations
 
 _MENTION = EXEMPT.encode()
@@ -37,6 +40,11 @@ class Case(NamedTuple):
     @property
     def created(self) -> bool:
         return self.request.operation == CREATE and not self.stored
+
+    @property
+    def namespace(self) -> str:
+        """Where the right to exempt is needed; "" for a Namespace's own exemption."""
+        return "" if self.request.resource == "namespaces" else self.request.namespace
 
 
 def may_claim(body: Body | None) -> bool:
@@ -77,17 +85,22 @@ def is_template(subjects: tuple[Any, ...]) -> bool:
     return bool(subjects) and isinstance(subjects[0], PodView) and not subjects[0].is_pod
 
 
-def is_changing(subject: Any, case: Case) -> bool:
+def is_changing(subject: Any, before: Any, case: Case) -> bool:
     """Whether its annotations may be written without replacing the pods that run.
 
     A change to a pod template is a rollout, so it waits for one that somebody asks for.
+    before: the subject as it was, None for a new one.
     """
     if case.request.resource == "cronjobs" or not is_template((subject,)):
         return True
-    before = next((one for one in case.old_subjects if one.key == subject.key), None)
     return before is not None and (
         before.spec != subject.spec or before.metadata != subject.metadata
     )
+
+
+def is_compared(case: Case) -> bool:
+    """A ReplicaSet whose owner compares its template with its own: of another it makes one more."""
+    return case.request.resource == "replicasets" and owner(meta_of(case.view)) is not None
 
 
 def metadata_path(subject: Any) -> str:
@@ -97,6 +110,30 @@ def metadata_path(subject: Any) -> str:
     return "metadata"
 
 
-def covers(subject: Any, finding: Finding, case: Case) -> bool:
-    """Whether a finding is about this subject; of several templates each has its own claim."""
-    return len(case.subjects) == 1 or finding.violation.field.startswith(f"{subject.path}.")
+def about(finding: Finding, places: Collection[str]) -> str:
+    """Which of the metadata of several templates belongs to a finding: each has its own claim.
+
+    places: the `metadata_path` of every subject. "" where it is about none of them.
+    """
+    if len(places) == 1:
+        return next(iter(places))
+    field = finding.violation.field
+    end = len(field)
+    while (end := field.rfind(".", 0, end)) > 0:
+        if (place := f"{field[:end]}.metadata") in places:
+            return place
+    return ""
+
+
+def writing(subject: Any, text: str | None) -> list[Operation]:
+    """What makes a stamp out of a text: "" removes it, None leaves it.
+
+    The annotations are there, since a claim is among them.
+    """
+    templated = isinstance(subject, PodView) and not subject.is_pod
+    steps = (*(subject.way if templated else ()), "metadata", "annotations", STAMP)
+    path = "".join(f"/{escape(step)}" for step in steps)
+    had = annotations_of(subject.metadata).get(STAMP)
+    if text:
+        return [{"op": "add", "path": path, "value": text}] if text != had else []
+    return [{"op": "remove", "path": path}] if text == "" and had is not None else []

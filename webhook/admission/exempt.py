@@ -6,7 +6,6 @@ The gate judges first and comes here only with what has findings or claims an ex
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -15,18 +14,21 @@ import msgspec
 from policies.model import DELETE, NEVER_OLD, Action, Request, Right
 from webhook.admission.claiming import (
     Case,
+    about,
     annotations_of,
-    covers,
     is_changing,
+    is_compared,
     is_template,
     key_of,
     meta_of,
     metadata_path,
+    writing,
 )
-from webhook.admission.patch import Operation, escape
+from webhook.admission.patch import Operation
 from webhook.admission.plan import Ruleset
 from webhook.admission.ratchet import Answers
 from webhook.admission.refusals import (
+    UNNAMED,
     UNSEALED,
     WITHOUT_KEYS,
     exempt_until,
@@ -37,8 +39,8 @@ from webhook.admission.refusals import (
     with_note,
 )
 from webhook.admission.verdict import Exempt, Finding
-from webhook.exemptions.claim import EXEMPT, STAMP, Problem
-from webhook.exemptions.owners import REPLICA_SET, Workload, owner, workload
+from webhook.exemptions.claim import EXEMPT, Problem
+from webhook.exemptions.owners import Workload, owner, workload
 from webhook.exemptions.stamp import KeyRing
 from webhook.exemptions.standing import (
     Annotations,
@@ -69,9 +71,11 @@ class NamespaceCache(Protocol):
 
 
 class _Claimed(NamedTuple):
-    """A claim where it stands: the subject it is on, and the path of the metadata it is in."""
+    """A claim where it stands: the subject it is on, also as it was (None if it was not), and the
+    path of the metadata it is in."""
 
     subject: Any
+    before: Any
     path: str
     standing: Standing
 
@@ -107,13 +111,18 @@ class Exemptions:
         refused: the action under which an exemption is refused. Also the rights that were needed
         and are not among the answers.
         """
-        claimed = self._claimed(case)
+        claimed = self._claimed(case, self._place(case))
+        claims = {one.path: one.standing for one in claimed}
+        places = {metadata_path(one) for one in case.subjects} if claims else ()
         needed = {right: None for one in claimed for right in one.standing.needed}
         extra = [finding for one in claimed for finding in self._refusals(one, case, answers)]
         if not claimed and (stray := self._stray(case)):
             extra.append(stray)
-        refusals = [limited(one, refused, case) for one in extra]
-        lifted = [self._lifted(one, claimed, case, answers, needed) for one in findings]
+        refusals = limited(extra, refused, case)
+        lifted = [
+            self._lifted(one, claims.get(about(one, places)), case, answers, needed)
+            for one in findings
+        ]
         asked = () if self._trust is not Trust.ASK else tuple(needed)
         questions = tuple(right for right in asked if right not in answers)
         return [*lifted, *refusals] if refused is not Action.OFF else lifted, questions
@@ -125,21 +134,21 @@ class Exemptions:
         operations: list[Operation] = []
         questions: dict[Right, None] = {}
         keys = self._ring.keys
-        for one in self._claimed(case):
+        place = self._place(case)
+        for one in self._claimed(case, place):
             found = one.standing
             questions |= {right: None for right in found.needed if right not in answers}
-            place = self._place(case)
-            if keys is None or (place.workload.kind == REPLICA_SET and owner(meta_of(case.view))):
-                continue  # its owner compares the template with its own, and would make another
+            if keys is None or is_compared(case):
+                continue
             text = wanted_stamp(
                 found, place, keys, user=case.request.user, now=case.now,
                 granted=all(answers.get(right) for right in found.needed),
-                renew=is_changing(one.subject, case),
+                renew=is_changing(one.subject, one.before, case),
             )  # fmt: skip
-            operations += _writing(one, text)
+            operations += writing(one.subject, text)
         return tuple(operations), tuple(questions)
 
-    def _claimed(self, case: Case) -> list[_Claimed]:
+    def _claimed(self, case: Case, place: Place) -> list[_Claimed]:
         """Every claim where it belongs: on the pod template, or on an object without one."""
         before = {key_of(one): one for one in case.old_subjects}
         found = list[_Claimed]()
@@ -147,10 +156,11 @@ class Exemptions:
             new = annotations_of(one.metadata)
             if EXEMPT not in new:
                 continue
-            old = new if case.stored else annotations_of(meta_of(before.get(key_of(one))))
-            how = standing(new, old, self._place(case), self._terms, case.now, created=case.created)
+            was = before.get(key_of(one))
+            old = new if case.stored else annotations_of(meta_of(was))
+            how = standing(new, old, place, self._terms, case.now, created=case.created)
             if how is not None:
-                found.append(_Claimed(one, metadata_path(one), how))
+                found.append(_Claimed(one, was, metadata_path(one), how))
         return found
 
     @property
@@ -160,10 +170,11 @@ class Exemptions:
     def _place(self, case: Case) -> Place:
         request, meta = case.request, meta_of(case.view)
         this = workload(request.kind, request.group, request.name, meta)
-        namespace = "" if request.resource == "namespaces" else request.namespace
         if case.created:
-            return Place(namespace, this, self._owners.made_for(request.user, this.kind, meta))
-        return Place(namespace, this, None, owner(meta if case.stored else meta_of(case.old_view)))
+            return Place(case.namespace, this, self._owners.made_for(request.user, this.kind, meta))
+        return Place(
+            case.namespace, this, None, owner(meta if case.stored else meta_of(case.old_view))
+        )
 
     def _refusals(self, one: _Claimed, case: Case, answers: Answers) -> list[Finding]:
         """What is wrong with a claim that this request writes, or with its stamp."""
@@ -175,7 +186,8 @@ class Exemptions:
         refusals += [forbidden(one.path, right, case.request, answers) for right in missing]
         written = found.origin in (Origin.WRITTEN, Origin.NARROWED)
         if written and not refusals and found.sealed is None and not case.request.early:
-            refusals.append(problem_at(one.path, UNSEALED if self._ring.keys else WITHOUT_KEYS))
+            unsealed = UNNAMED if is_compared(case) else UNSEALED
+            refusals.append(problem_at(one.path, unsealed if self._ring.keys else WITHOUT_KEYS))
         return refusals
 
     def _stray(self, case: Case) -> Finding | None:
@@ -196,7 +208,7 @@ class Exemptions:
     def _lifted(
         self,
         finding: Finding,
-        claimed: list[_Claimed],
+        claimed: Standing | None,
         case: Case,
         answers: Answers,
         needed: dict[Right, None],
@@ -206,10 +218,8 @@ class Exemptions:
             return finding
         if other := self._from_outside(finding.policy, case):
             return under(finding, other)
-        for one in claimed:
-            found = one.standing
-            if found.claim.names(finding.policy) and covers(one.subject, finding, case):
-                return self._claimed_by(found, finding, case, answers, needed)
+        if claimed is not None and claimed.claim.names(finding.policy):
+            return self._claimed_by(claimed, finding, case, answers, needed)
         return finding
 
     def _claimed_by(
@@ -250,7 +260,7 @@ class Exemptions:
         """
         if case.stored or found.origin is Origin.CARRIED:
             return ()
-        return (Right(finding.policy, self._place(case).namespace),)
+        return (Right(finding.policy, case.namespace),)
 
     def _from_outside(self, policy: str, case: Case) -> Exempt | None:
         """The configuration or the namespace around the object exempts it."""
@@ -280,16 +290,6 @@ class Exemptions:
         return exempt_until(
             "namespace", how.claim.reason, how.claim.until, case.now, granted=granted
         )
-
-
-def _writing(one: _Claimed, text: str | None) -> list[Operation]:
-    """The annotations are there, since the claim is among them."""
-    steps = re.sub(r"\[([0-9]+)\]", r".\1", f"{one.path}.annotations").split(".")
-    path = "/".join(["", *map(escape, steps), escape(STAMP)])
-    had = annotations_of(one.subject.metadata).get(STAMP)
-    if text:
-        return [{"op": "add", "path": path, "value": text}] if text != had else []
-    return [{"op": "remove", "path": path}] if text == "" and had is not None else []
 
 
 def _of(found: Standing, case: Case) -> Exempt:

@@ -17,6 +17,12 @@ UNSEALED = Problem(
     "must be written by the gate: its mutating webhook has not seen this, or another has undone it",
     "try again",
 )
+UNNAMED = Problem(
+    STAMP,
+    "must be its owner's: the gate writes none into a template that its owner compares",
+    "write the exemption on the owner, whose controller an administrator may have to name in "
+    "exemptions.controllers",
+)
 WITHOUT_KEYS = Problem(
     STAMP,
     "cannot be written: the gate has no keys for stamps",
@@ -39,11 +45,11 @@ def forbidden(path: str, right: Right, request: Request, answers: Answers) -> Fi
     return problem_at(path, Problem(EXEMPT, message, fix))
 
 
-def limited(finding: Finding, most: Action, case: Case) -> Finding:
+def limited(findings: list[Finding], most: Action, case: Case) -> list[Finding]:
     """Under an action no stronger than the policies'; a static pod runs whatever is denied."""
     if any(shows_static_pod(one, case.request) for one in case.subjects):
         most = Action.AUDIT
-    return msgspec.structs.replace(finding, action=most)
+    return [msgspec.structs.replace(finding, action=most) for finding in findings]
 
 
 def under(finding: Finding, exempt: Exempt) -> Finding:

@@ -102,10 +102,10 @@ def standing(
     sealed = _proof(new, claim, place, terms)
     if created and place.made_for is not None:
         return Standing(claim, Origin.CARRIED, sealed, sealed)
+    if same(new, old, ANNOTATIONS):
+        return Standing(claim, Origin.KEPT, sealed, sealed)
     before = read(old)
     granted = None if before is None else _proof(old, before, place, terms)
-    if before is not None and same(new, old, ANNOTATIONS):
-        return Standing(claim, Origin.KEPT, granted, sealed)
     if before is not None and granted is not None and _is_narrowed(claim, before):
         return Standing(claim, Origin.NARROWED, granted, sealed)
     problems = tuple(terms.conditions.unmet(claim, now))
