@@ -1,15 +1,16 @@
 """load-balancer: a load balancer is reachable from inside only, or from narrow source ranges.
 
 Fields: spec.type, spec.loadBalancerClass, spec.loadBalancerSourceRanges and the annotations of the
-cloud provider. Allowed: what reach.py finds internal, and classes of the parameter allowedClasses.
-The semantics of each provider are in policies/knowledge/load_balancers.toml.
+cloud provider; these in requests to services/status as well, where they change and no controller
+of load balancers writes them. Allowed: what reach.py finds internal, and classes of the parameter
+allowedClasses. The semantics of each provider are in policies/knowledge/load_balancers.toml.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from policies.model import Action, Policy, Remedy, Request, Rule, Violation
+from policies.model import UPDATE, Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services import reach
 from policies.services.balancers import PROVIDERS, STATUS_WRITERS, is_load_balanced
@@ -39,7 +40,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     spec = service.spec
     if spec is None:
         return
-    annotations = (service.metadata and service.metadata.annotations) or {}
+    annotations = _annotations(service)
     if not is_load_balanced(spec, annotations):
         return
     if long := too_long("spec.ports", len(spec.ports or ())):
@@ -48,6 +49,8 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     found = openings(service)
     old = request.old if isinstance(request.old, Service) else None
     trusted = is_one_of(request.user, STATUS_WRITERS)
+    if request.subresource and (trusted or (old and annotations == _annotations(old))):
+        return
     fault = reach.fault(
         spec, annotations, found, request.cluster, params, old=old, by_controller=trusted
     )
@@ -73,6 +76,10 @@ def _remedy(fault: reach.Fault) -> Remedy | None:
     if fault.marker is None:
         return None
     return Remedy(("metadata", "annotations", fault.marker.key), fault.marker.write)
+
+
+def _annotations(service: Service) -> Mapping[str, str]:
+    return (service.metadata and service.metadata.annotations) or {}
 
 
 def _keys(port: ServicePort | None) -> tuple[str, ...]:
@@ -115,7 +122,7 @@ POLICY = Policy(
         "internal load balancers (internalClasses, internalAnnotations) and let classes be public "
         f"(allowedClasses). The annotations: {_markers()}."
     ),
-    rules=(Rule("", "services"),),
+    rules=(Rule("", "services"), Rule("", "services/status", frozenset({UPDATE}))),
     standard=Action.DENY,
     strict=Action.DENY,
     params=Params,
