@@ -27,13 +27,10 @@ class Action(enum.Enum):
     MUTATE = "Mutate"
     OFF = "Off"
 
-    @property
-    def strength(self) -> int:
+    def __init__(self, value: str) -> None:
+        self.strength = {"Deny": 3, "Warn": 2, "Off": 0}.get(value, 1)
         """Deny 3, Warn 2, Audit 1, Off 0; Mutate counts as 1 (on)."""
-        return _STRENGTH[self]
 
-
-_STRENGTH = {Action.DENY: 3, Action.WARN: 2, Action.AUDIT: 1, Action.MUTATE: 1, Action.OFF: 0}
 
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 WRITES = frozenset({CREATE, UPDATE})

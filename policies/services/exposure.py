@@ -61,8 +61,7 @@ def openings(service: Service) -> tuple[Opening, ...]:
     spec = service.spec
     if spec is not None:
         annotations = (service.metadata and service.metadata.annotations) or {}
-        found += _node_ports(spec)
-        found += _health_check(spec)
+        found += node_ports(spec)
         found += external_ips(spec, annotations)
         if is_load_balanced(spec, annotations):
             found += _load_balancer(spec, annotations)
@@ -79,7 +78,13 @@ def _went_through_api_server(spec: ServiceSpec) -> bool:
     return spec.clusterIP not in (None, "", "None")
 
 
-def _node_ports(spec: ServiceSpec) -> Iterator[Opening]:
+def node_ports(spec: ServiceSpec) -> Iterator[Opening]:
+    """Openings on the nodes: for the Service's ports, and for health checks."""
+    yield from _of_ports(spec)
+    yield from _health_check(spec)
+
+
+def _of_ports(spec: ServiceSpec) -> Iterator[Opening]:
     of_balancer = spec.type == LOAD_BALANCER and spec.allocateLoadBalancerNodePorts is not False
     automatic = of_balancer or spec.type == NODE_PORT
     for index, port in enumerate(first(spec.ports or ())):

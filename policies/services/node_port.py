@@ -19,7 +19,7 @@ import msgspec
 from policies.model import Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services.balancers import LOAD_BALANCER
-from policies.services.exposure import NODE_PORT, Kind, Opening, openings
+from policies.services.exposure import NODE_PORT, Kind, Opening, node_ports
 from policies.services.lengths import too_long
 from policies.services.ports import describe, known_behind
 
@@ -57,21 +57,18 @@ def _ranges(ports: tuple[int | str, ...]) -> tuple[range, ...]:
     return tuple(found)
 
 
-_JUDGED = frozenset({Kind.NODE_PORT, Kind.ALLOCATED_NODE_PORT, Kind.HEALTH_CHECK_PORT})
-
-
 def validate(service: Service, request: Request, params: Params) -> Iterator[Violation]:
-    if request.namespace in params.allowedNamespaces:
+    spec = service.spec
+    if spec is None or request.namespace in params.allowedNamespaces:
         return
     allowed = _ranges(params.allowedPorts)
-    kind = (service.spec and service.spec.type) or "ClusterIP"
-    ports = (service.spec and service.spec.ports) or ()
+    kind, ports = spec.type or "ClusterIP", spec.ports or ()
     opens = kind in (NODE_PORT, LOAD_BALANCER) or any(port.nodePort for port in ports)
     if opens and (long := too_long("spec.ports", len(ports))):
         yield long
         return
-    for opening in openings(service):
-        if opening.kind not in _JUDGED or _is_in(opening.number, allowed):
+    for opening in node_ports(spec):
+        if _is_in(opening.number, allowed):
             continue
         chosen = not opening.allocated or (request.early and opening.number is not None)
         limit = None if chosen else Action(params.allocatedNodePorts)

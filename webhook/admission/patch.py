@@ -6,11 +6,11 @@ compared field by field and new ones appended. Parents that are absent are added
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 Operation = dict[str, Any]
 
@@ -20,11 +20,11 @@ def shell(view: msgspec.Struct) -> msgspec.Struct:
 
     What is deeper is shared: decoding or copying that costs more than all that edits it.
     """
-    kept = copy.copy(view)
+    kept = replace(view)
     for name in view.__struct_fields__:
         part = getattr(view, name)
         if isinstance(part, msgspec.Struct):
-            setattr(kept, name, copy.copy(part))
+            setattr(kept, name, replace(part))
     return kept
 
 

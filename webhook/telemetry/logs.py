@@ -26,6 +26,17 @@ _encode = msgspec.json.Encoder().encode
 _LEVELS = {logging.WARNING: "warning", logging.INFO: "info", logging.DEBUG: "debug"}
 
 
+class Line(msgspec.Struct, omit_defaults=True):
+    """The head of a line whose fields are declared, which is built in half the time of a dict.
+
+    Fields that are None are left out.
+    """
+
+    time: str
+    level: str
+    message: str
+
+
 class Log:
     """One JSON object a line, with ``time`` (RFC 3339, UTC), ``level`` and ``message`` first."""
 
@@ -36,7 +47,11 @@ class Log:
     def write(self, level: str, message: str, /, **fields: Any) -> None:
         """Fields that are None or empty text are left out."""
         said = {name: one for name, one in fields.items() if one is not None and one != ""}
-        line = {"time": self._time(), "level": level, "message": message, **said}
+        line = {"time": self.time(), "level": level, "message": message, **said}
+        self._writer.put(_encoded(line))
+
+    def put(self, line: Line) -> None:
+        """Write a line that has been filled in."""
         self._writer.put(_encoded(line))
 
     def traceback(self, message: str, error: BaseException, /, **fields: Any) -> None:
@@ -44,8 +59,8 @@ class Log:
         text = "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
         self.write("error", message, **fields, traceback=text.splitlines())
 
-    def _time(self) -> str:
-        """Formatting the date takes 1.5 µs, so it is done once a second."""
+    def time(self) -> str:
+        """For the lines of this moment. Formatting takes 1.5 µs, so it is done once a second."""
         now = time.time()
         second = int(now)
         if second != self._second:
@@ -78,13 +93,14 @@ def cut(value: str) -> str:
     return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}..."
 
 
-def _encoded(line: dict[str, Any]) -> bytes:
+def _encoded(line: dict[str, Any] | Line) -> bytes:
     """msgspec is 8 times as fast as json, but leaves characters beyond ASCII as they are.
 
     No value of a line is longer than the whole line, so most need not be looked at one by one.
     """
     encoded = _encode(line)
     if len(encoded) > LONGEST_VALUE:
-        line = {name: cut(one) if isinstance(one, str) else one for name, one in line.items()}
+        said: dict[str, Any] = msgspec.to_builtins(line)
+        line = {name: cut(one) if isinstance(one, str) else one for name, one in said.items()}
         encoded = _encode(line)
-    return encoded if encoded.isascii() else json.dumps(line).encode()
+    return encoded if encoded.isascii() else json.dumps(msgspec.to_builtins(line)).encode()

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from msgspec import field
+
 from policies.model import Action
 from webhook.admission.review import AdmissionRequest
 from webhook.admission.verdict import Verdict
 from webhook.telemetry.durations import Durations
-from webhook.telemetry.logs import Log, cut
+from webhook.telemetry.logs import Line, Log, cut
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.spans import Spans
 
@@ -114,16 +116,26 @@ class Telemetry:
         exempted = _exempted(verdict) if webhook == "validate" else []
         if not denied and not verdict.patch and not exempted:
             return
-        self._log.write(
-            "info",
-            "denied" if denied else "patched" if verdict.patch else "exempted",
-            webhook=webhook,
-            **_words(asked),
-            **{"request.generateName": None if asked.name else _generate_name(asked)},
-            policies=denied or None,
-            exempted=exempted or None,
-            durationMs=round(seconds * 1000, 3),
-            traceId=trace,
+        self._log.put(
+            _Judged(
+                time=self._log.time(),
+                level="info",
+                message="denied" if denied else "patched" if verdict.patch else "exempted",
+                webhook=webhook,
+                uid=asked.uid,
+                operation=asked.operation,
+                resource=_resource(asked),
+                subresource=asked.subResource or None,
+                namespace=asked.namespace or None,
+                name=asked.name or None,
+                user=(asked.userInfo and asked.userInfo.username) or None,
+                dryRun=asked.dryRun or None,
+                generateName=None if asked.name else _generate_name(asked),
+                policies=denied or None,
+                exempted=exempted or None,
+                durationMs=round(seconds * 1000, 3),
+                traceId=trace or None,
+            )
         )
 
     def _export_counters(self, metrics: Metrics) -> None:
@@ -202,16 +214,40 @@ def _result(ok: bool) -> str:
     return "success" if ok else "failure"
 
 
+class _Judged(Line, kw_only=True):
+    """A denial, a patch or an exemption, in the words of `_words`."""
+
+    webhook: str
+    uid: str = field(name=_UID)
+    operation: str = field(name="request.operation")
+    resource: str = field(name="request.resource")
+    subresource: str | None = field(name="request.subresource", default=None)
+    namespace: str | None = field(name="request.namespace", default=None)
+    name: str | None = field(name="request.name", default=None)
+    user: str | None = field(name="request.user", default=None)
+    dryRun: bool | None = field(name="request.dryRun", default=None)
+    generateName: str | None = field(name="request.generateName", default=None)
+    policies: list[str] | None = None
+    exempted: list[dict[str, Any]] | None = None
+    durationMs: float
+    traceId: str | None = None
+
+
+def _resource(asked: AdmissionRequest) -> str:
+    """``v1/pods``, ``apps/v1/deployments``."""
+    resource = asked.resource
+    return f"{resource.group}/{resource.version}/{resource.resource}".lstrip("/")
+
+
 def _words(asked: AdmissionRequest) -> dict[str, Any]:
     """A request in the words that log lines and spans share; ``request.uid`` joins them.
 
     None or "" where there is nothing to say.
     """
-    resource = asked.resource
     return {
         _UID: asked.uid,
         "request.operation": asked.operation,
-        "request.resource": f"{resource.group}/{resource.version}/{resource.resource}".lstrip("/"),
+        "request.resource": _resource(asked),
         "request.subresource": asked.subResource,
         "request.namespace": asked.namespace,
         "request.name": asked.name,
