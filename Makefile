@@ -39,7 +39,7 @@ control-plane: $(READY) ## Build (once) or find what the tests run against
 
 .PHONY: test
 test: $(READY) control-plane ## Every test, against a real control plane
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Format, lint, types and import contracts

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from policies.model import Action, Policy, Remedy, Request, Rule, Violation
+from policies.model import UPDATE, Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services.balancers import LOAD_BALANCER
 from policies.services.exposure import NODE_PORT, Kind, Opening, node_ports
@@ -68,7 +68,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         yield long
         return
     for opening in node_ports(spec):
-        if _is_in(opening.number, allowed):
+        if _is_in(opening.number, allowed) or _comes_later(opening, request):
             continue
         chosen = not opening.allocated or (request.early and opening.number is not None)
         limit = None if chosen else Action(params.allocatedNodePorts)
@@ -78,6 +78,13 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
             keys = _keys(opening, "" if request.early else kind)
             remedy = None if chosen or opening.number else _UNALLOCATED
             yield Violation(field, message, fix, keys, limit, remedy=remedy)
+
+
+def _comes_later(opening: Opening, request: Request) -> bool:
+    """Whether a number is left out of an update, as in ``kubectl replace``: before the validating
+    pass the API server takes it over from the old Service (registry/core/service, patchAllocated).
+    """
+    return request.early and request.operation == UPDATE and opening.number is None
 
 
 def _is_in(number: int | None, allowed: tuple[range, ...]) -> bool:

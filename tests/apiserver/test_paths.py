@@ -245,6 +245,17 @@ class TestRatchet:
                                "-p", json.dumps(patch), check=False)  # fmt: skip
         expect_denied(result, "node-port")
 
+    def test_an_old_violator_can_be_replaced_by_its_manifest_without_numbers(
+        self, gated: Gated, old_violator: str
+    ) -> None:
+        old = service(type="NodePort")
+        old["metadata"]["labels"] = {"team": "replaced"}
+        replace = ("replace", "-n", old_violator, "-f", "-")
+        expect_passed(gated.kubectl(*replace, stdin=json.dumps(old), check=False))
+        ports = [{"name": "a", "port": 80}, {"name": "b", "port": 99}]
+        new = service(type="NodePort", ports=ports)
+        expect_denied(gated.kubectl(*replace, stdin=json.dumps(new), check=False), "node-port")
+
     def test_an_old_violator_can_be_scaled_annotated_and_healed(
         self, gated: Gated, old_violator: str
     ) -> None:
