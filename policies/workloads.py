@@ -29,6 +29,9 @@ from policies.objects import (
 MOST_CONTAINERS = 1000
 """Of one pod: no node could run it, and every policy would look at each of them."""
 
+MOST_TEMPLATES = 100
+"""In one object of a custom kind: each is judged, and may claim exemptions of its own."""
+
 
 class PodView:
     """A pod, or the template of one, as the policies on pods see it.
@@ -199,16 +202,24 @@ class CustomWorkload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ways = [tuple(path.split(".")) for path in self.paths]
 
         def read(obj: Any) -> tuple[PodView, ...]:
+            found = [one for steps in ways for one in _walk(obj, steps, "", "", ())]
+            _check_count(len(found), found[0][0] if found else "")
             return tuple(
                 PodView(
                     f"{path}.spec", template.metadata, template.spec, key=f"{key}.spec", way=way
                 )
-                for steps in ways
-                for path, key, way, value in _walk(obj, steps, "", "", ())
+                for path, key, way, value in found
                 if (template := _as_template(value, path)).spec is not None
             )
 
         return read
+
+
+def _check_count(count: int, path: str) -> None:
+    if count > MOST_TEMPLATES:
+        raise msgspec.ValidationError(
+            f"at most {MOST_TEMPLATES} pod templates, got {count} - at `$.{path}`"
+        )
 
 
 _Found = tuple[str, str, tuple[str, ...], Any]
@@ -229,6 +240,8 @@ def _walk(
     if name == steps[0] or child is None:
         yield from _walk(child, steps[1:], path, key, way)
         return
+    if isinstance(child, (dict, list)):
+        _check_count(len(child), path)
     if isinstance(child, dict):
         for label, value in child.items():
             yield from _walk(value, steps[1:], f"{path}.{label}", f"{key}.{label}", (*way, label))

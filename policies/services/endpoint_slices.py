@@ -77,12 +77,12 @@ def validate(
 
 
 def _length(endpoints: EndpointSlice | Endpoints) -> tuple[str, int]:
-    """The list and how many addresses it holds."""
+    """The list and how many addresses it holds, an element without any counted as one."""
     if isinstance(endpoints, EndpointSlice):
-        found = endpoints.endpoints or ()
-        return "endpoints", sum(len(one.addresses or ()) for one in found)
-    subsets = endpoints.subsets or ()
-    both = (len(one.addresses or ()) + len(one.notReadyAddresses or ()) for one in subsets)
+        found = (endpoints.endpoints or [])[: MOST_ADDRESSES + 1]
+        return "endpoints", sum(len(one.addresses or ()) or 1 for one in found)
+    subsets = (endpoints.subsets or [])[: MOST_ADDRESSES + 1]
+    both = (len(one.addresses or ()) + len(one.notReadyAddresses or ()) or 1 for one in subsets)
     return "subsets", sum(both)
 
 

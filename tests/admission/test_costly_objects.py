@@ -15,10 +15,10 @@ import pytest
 from policies.model import CREATE, UPDATE, Request
 from policies.network_policies.views import NetworkPolicy
 from policies.objects import ObjectMeta, Service
-from policies.resources import BUILT_IN, Resource
+from policies.resources import BUILT_IN, Resource, custom
 from policies.services.exposure import openings
 from policies.services.lengths import MOST_ENTRIES
-from policies.workloads import MOST_CONTAINERS
+from policies.workloads import MOST_CONTAINERS, MOST_TEMPLATES, CustomWorkload
 from webhook.admission.gate import Gate, Offline, Review
 from webhook.admission.verdict import Verdict
 from webhook.config import GateConfig, ruleset
@@ -26,11 +26,17 @@ from webhook.config import GateConfig, ruleset
 SECONDS = 0.5
 """Of processor time, a multiple of what any of them takes."""
 
-GATE = Gate(ruleset(GateConfig(profile="strict")))
-RESOURCES: dict[str, Resource] = {one.resource: one for one in BUILT_IN}
+LISTS = CustomWorkload("example.com", "lists", "List", "spec.pods[*].template")
+GATE = Gate(ruleset(GateConfig(profile="strict", workloads=(LISTS,))))
+RESOURCES: dict[str, Resource] = {one.resource: one for one in (*BUILT_IN, custom(LISTS))}
 RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 Json = dict[str, Any]
+
+EXEMPT_TEMPLATE: Json = {
+    "metadata": {"annotations": {"netreeve.io/exempt": "host-network"}},
+    "spec": {"hostNetwork": True},
+}
 
 
 def judged(resource: str, obj: Json, *, old: bool = False) -> Verdict:
@@ -81,6 +87,17 @@ COSTLY: dict[str, tuple[str, Callable[[], Json]]] = {
             "addressType": "FQDN",
             "endpoints": [{"addresses": ["a-1." * 45 + "n.pod"]}] * 5000,
         },
+    ),
+    "subsets": ("endpoints", lambda: {"subsets": [{}] * 340_000}),
+    "containers": ("pods", lambda: {"spec": {"containers": [{}] * 340_000}}),
+    "labels": (
+        "namespaces",
+        lambda: {"metadata": {"labels": dict.fromkeys(map(str, range(70_000)))}},
+    ),
+    "elements of a custom kind": ("lists", lambda: {"spec": {"pods": [{}] * 340_000}}),
+    "exempt templates": (
+        "lists",
+        lambda: {"spec": {"pods": [{"template": EXEMPT_TEMPLATE}] * 4000}},
     ),
     "rules": ("networkpolicies", lambda: network_policy(ingress=[{}] * 85_000)),
     "rules and a selector": (
@@ -176,6 +193,16 @@ def test_more_containers_than_a_pod_can_have_are_not_judged() -> None:
     assert finding.policy == "malformed"
     assert finding.violation.field == "spec"
     assert "at most 1000 containers, got 1001" in finding.violation.message
+
+
+def test_more_pod_templates_than_a_custom_kind_may_have_are_not_judged() -> None:
+    def pods(count: int) -> Json:
+        return {"spec": {"pods": [{"template": {"spec": {}}}] * count}}
+
+    assert judged("lists", pods(MOST_TEMPLATES)).allowed
+    (finding,) = judged("lists", pods(MOST_TEMPLATES + 1)).findings
+    assert (finding.policy, finding.violation.field) == ("malformed", "spec.pods")
+    assert "at most 100 pod templates, got 101" in finding.violation.message
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Ste
 from webhook.admission.ratchet import (
     NO_ANSWERS,
     Answers,
+    Version,
     forgive,
     is_same,
     lift,
@@ -221,7 +222,7 @@ class Gate:
         if not findings and not claiming:
             return ALLOWED
         if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
-            findings = self._forgiven(lane, steps, request, review, findings)
+            findings = self._forgiven(lane, steps, request, review, findings, view=view)
         needed: tuple[Right, ...] = ()
         if claiming:
             case = self._case(lane, request, review, view, subjects)
@@ -239,11 +240,18 @@ class Gate:
         return max((one.action for one in settings), key=lambda action: action.strength)
 
     def _forgiven(
-        self, lane: Lane, steps: Steps, request: Request, review: Review, findings: list[Finding]
+        self,
+        lane: Lane,
+        steps: Steps,
+        request: Request,
+        review: Review,
+        findings: list[Finding],
+        *,
+        view: Any,
     ) -> list[Finding]:
+        old, before, _ = self._judge(lane, steps, request, review.old, [])
         hiding = any(f.violation.keys == NEVER_OLD for f in findings)
-        same = hiding and is_same(lane, review.object, review.old)
-        old, _, _ = self._judge(lane, steps, request, review.old, [])
+        same = hiding and is_same(Version(review.object, view), Version(review.old, before))
         return forgive(findings, old, same=same)
 
     def _lane(self, request: Request) -> Lane | None:
@@ -290,12 +298,13 @@ class Gate:
         self, lane: Lane, steps: Steps, request: Request, body: Body | None, errors: list[Exception]
     ) -> tuple[list[Finding], Any, tuple[Any, ...]]:
         """What the policies find, and the view and the subjects that they found it in."""
+        view = None
         try:
             view = lane.read(body)
             subjects = lane.resource.subjects(view)
         except UNREADABLE as error:
             action = _strongest(steps)
-            return [Finding(MALFORMED, action, _malformed(error))] if action else [], None, ()
+            return [Finding(MALFORMED, action, _malformed(error))] if action else [], view, ()
         findings: list[Finding] = []
         for step in steps:
             for setting in self._settings(step, request, view):
