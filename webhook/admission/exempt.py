@@ -230,12 +230,13 @@ class Exemptions:
         answers: Answers,
         needed: dict[Right, None],
     ) -> Finding:
-        if why := found.counts_until(case.now):
+        unknown = self._trust is not Trust.ASK and found.granted is None
+        if why := found.counts_until(case.now, unknown=unknown):
             return with_note(finding, f"its exemption does not count: {why}")
         exempt = _of(found, case)
-        if self._trust is Trust.SHOW and found.origin is Origin.WRITTEN:
+        if unknown and self._trust is Trust.SHOW:
             return msgspec.structs.replace(finding, exempt=exempt)
-        if self._trust is Trust.ACCEPT:
+        if unknown:
             return under(finding, msgspec.structs.replace(exempt, granted=True))
         rights = found.needed
         if found.origin is not Origin.WRITTEN and finding.action is Action.DENY:

@@ -17,12 +17,14 @@ import msgspec
 
 from policies.model import CREATE, UPDATE, Request, User
 from policies.resources import BUILT_IN, Resource, by_resource, custom
-from webhook.admission.gate import Gate, Offline, Review
+from webhook.admission.exempt import Trust
+from webhook.admission.gate import END_OF_TIME, Gate, Offline, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, in_order
 from webhook.audit.check import found, status_of
 from webhook.audit.findings import Asker, Report, Result, Unreadable
 from webhook.audit.judge import NAME_LABEL
+from webhook.exemptions.claim import ending
 
 MOST_REMEMBERED = 256 << 20
 """Bytes of objects that later updates are compared with; those longest untouched go first."""
@@ -130,7 +132,7 @@ class _Replay:
     def __init__(self, ruleset: Ruleset, file: str, most: int) -> None:
         self._file = file
         self._namespaces = _Namespaces()
-        self._gate = Gate(ruleset, self._namespaces)
+        self._gate = Gate(ruleset, self._namespaces, trust=Trust.SHOW)
         self._known = by_resource((*BUILT_IN, *map(custom, ruleset.workloads)))
         self._memory = _Memory(most)
         self._results: list[Result] = []
@@ -216,11 +218,17 @@ class _Replay:
         self, event: _Event, request: Request, body: bytes, old: bytes | None
     ) -> tuple[Finding, ...]:
         """As the API server asks: before it fills in what it allocates, where the log has that."""
-        findings = self._gate.validate(Review(request, body, old)).findings
+        now = _moment(event.requestReceivedTimestamp)
+        findings = self._gate.validate(Review(request, body, old, now)).findings
         if event.verb != "patch" and bytes(event.requestObject):
-            early = self._gate.mutate(Review(request, bytes(event.requestObject), old))
+            early = self._gate.mutate(Review(request, bytes(event.requestObject), old, now))
             findings = in_order((*early.findings, *findings))
         return findings
+
+
+def _moment(text: str) -> float:
+    """Unix time of a write; what has none is taken for late, when every exemption has ended."""
+    return ending(text) or END_OF_TIME
 
 
 def _request(event: _Event, ref: _ObjectRef, resource: Resource, name: str) -> Request:

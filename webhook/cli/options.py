@@ -100,7 +100,7 @@ def add_lease(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--lease",
         metavar="NAMESPACE/NAME",
-        type=_namespaced,
+        type=namespaced,
         default="netreeve/netreeve-control",
         help="the Lease by which one `netreeve control` leads (default: %(default)s); while it "
         "does not exist, namespaces get no baseline and no pod waits for one",
@@ -112,14 +112,15 @@ def add_service(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--service",
         metavar="NAMESPACE/NAME",
-        type=_namespaced,
+        type=namespaced,
         default="netreeve/netreeve-serve",
         help="the Service by which API servers reach `netreeve serve`, and whose name its "
         "certificate must have (default: %(default)s)",
     )
 
 
-def _namespaced(text: str) -> tuple[str, str]:
+def namespaced(text: str) -> tuple[str, str]:
+    """The type of an option ``NAMESPACE/NAME``."""
     namespace, separator, name = text.partition("/")
     if not separator or not namespace or not name or "/" in name:
         raise argparse.ArgumentTypeError(f"{text!r} must be NAMESPACE/NAME")

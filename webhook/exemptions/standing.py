@@ -79,12 +79,17 @@ class Standing(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     needed: tuple[Right, ...] = ()
 
-    def counts_until(self, now: float) -> str:
-        """Why it does not count although nobody has to be asked; "" if it does."""
+    def counts_until(self, now: float, *, unknown: bool = False) -> str:
+        """Why it does not count although nobody has to be asked; "" if it does.
+
+        unknown: whether it was granted cannot be known, and shall not matter.
+        """
         if self.claim.ended(now) and self.claim.until is not None:
             return f"it ended with {moment(self.claim.until)}"
-        if self.origin is Origin.WRITTEN:
-            return "it cannot be granted as it is" if self.problems else ""
+        if self.problems or self.claim.problems:
+            return "it cannot be granted as it is"
+        if self.origin is Origin.WRITTEN or unknown:
+            return ""
         if self.granted is None and self.origin is Origin.CARRIED:
             return "its template carries no valid stamp for this workload"
         if self.granted is None:

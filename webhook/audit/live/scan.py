@@ -7,15 +7,17 @@ rest is judged. Knows nothing of how one object is judged.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
+from webhook.admission.exempt import Trust
 from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
+from webhook.admission.verdict import Finding
 from webhook.audit.findings import Report, Result, Unreadable
 from webhook.audit.live.collections import collections
 from webhook.audit.live.fold import Folding
@@ -29,31 +31,43 @@ from webhook.cluster.connection import Connection
 from webhook.cluster.errors import NotFoundError, ProtocolError, RefusedError
 from webhook.cluster.objects import Node
 from webhook.cluster.pages import pages
+from webhook.exemptions.claim import only
+from webhook.exemptions.stamp import KeyRing, Keys
 
 T = TypeVar("T")
 Progress = Callable[[str, int], None]
 """Called with the collection that is read and the number of objects read so far."""
 
+Seen = Callable[[Kind, Stored, msgspec.Raw, Iterable[Finding]], None]
+"""Called with every object and what was found in it."""
+
 
 class Wanted(NamedTuple):
     """What to audit. namespace: "" for all. baseline: the user of the baseline's controller.
 
-    now: Unix time, because exemptions end.
+    now: Unix time, because exemptions end. keys: by which their stamps are verified; without
+    them, exemptions are shown as claimed.
     """
 
     rules: Ruleset
     now: float
     namespace: str = ""
     baseline: User = User()
+    keys: Keys | None = None
 
 
-async def audit(connection: Connection, wanted: Wanted, progress: Progress) -> Report:
+async def audit(
+    connection: Connection, wanted: Wanted, progress: Progress, seen: Seen | None = None
+) -> Report:
     """The verdict on everything that is stored. Raises ClusterError where nothing can be read."""
-    return await _Scan(connection, wanted, progress).run()
+    return await _Scan(connection, wanted, progress, seen).run()
 
 
 class _Scan:
-    def __init__(self, connection: Connection, wanted: Wanted, progress: Progress) -> None:
+    def __init__(
+        self, connection: Connection, wanted: Wanted, progress: Progress, seen: Seen | None
+    ) -> None:
+        self._seen = seen
         self._connection = connection
         self._wanted = wanted
         self._progress = progress
@@ -64,7 +78,13 @@ class _Scan:
 
     async def run(self) -> Report:
         rules = self._wanted.rules
-        gate = Gate(rules, await self._surroundings())
+        keys = self._wanted.keys
+        gate = Gate(
+            rules,
+            await self._surroundings(),
+            keys=KeyRing(keys),
+            trust=Trust.SHOW if keys is None else Trust.ASK,
+        )
         provenance = Provenance(self._selecting, self._wanted.baseline)
         judge = Judge(rules, gate, provenance, lambda: self._wanted.now)
         for kind in await collections(self._connection, rules.workloads):
@@ -78,10 +98,9 @@ class _Scan:
         return Report(results, tuple(self._unread))
 
     async def _surroundings(self) -> Surroundings:
-        labels = {
-            one.metadata.name: one.metadata.labels or {}
-            for one in await self._all("v1", "namespaces", Stored) or ()
-        }
+        namespaces = await self._all("v1", "namespaces", Stored) or ()
+        labels = {one.metadata.name: one.metadata.labels or {} for one in namespaces}
+        exemptions = {one.metadata.name: only(one.metadata.annotations) for one in namespaces}
         stored = await self._all("networking.k8s.io/v1", "networkpolicies", NetworkPolicy)
         nodes = [node_facts(one) for one in await self._all("v1", "nodes", Node) or ()]
         facts = ClusterFacts(
@@ -89,13 +108,16 @@ class _Scan:
             nodeAddresses=frozenset().union(*(one.addresses for one in nodes)),
         )
         policies = None if stored is None else _by_namespace(stored)
-        return Surroundings(labels, policies, facts)
+        return Surroundings(labels, policies, facts, exemptions)
 
     def _judge(self, judge: Judge, kind: Kind, body: msgspec.Raw) -> None:
         stored = kind.read(body)
         if isinstance(stored, StoredService) and stored.selects:
             self._selecting.add(stored.key)
-        findings = self._folding.own(stored, judge.findings(kind, stored, body))
+        judged = judge.findings(kind, stored, body)
+        if self._seen is not None:
+            self._seen(kind, stored, body, judged)
+        findings = self._folding.own(stored, judged)
         if findings is not None:
             uid = stored.metadata.uid or f"{kind.resource.resource} {len(self._results)}"
             self._results[uid] = judge.result(kind, stored, findings)

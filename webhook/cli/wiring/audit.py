@@ -13,27 +13,33 @@ from webhook.audit.findings import Report
 from webhook.audit.live.scan import Wanted, audit
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
+from webhook.cluster.stampkeys import stamp_keys
 
 USER_AGENT = "netreeve-audit"
 
 
 class Asked(NamedTuple):
-    """namespace: "" for all. controllers: who writes the policies of baselines. now: Unix time."""
+    """namespace: "" for all. controllers: who writes the policies of baselines. now: Unix time.
+
+    secret: namespace and name of the keys of exemption stamps, used where they may be read.
+    """
 
     rules: Ruleset
     now: float
     namespace: str
     controllers: tuple[str, ...]
+    secret: tuple[str, str] = ("netreeve", "netreeve-stamp")
 
 
 async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
     """Raises ClusterError."""
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
     baseline = User(next(iter(asked.controllers), ""))
-    wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline)
     console = Console(file=sys.stderr)
     with console.status("Connecting ...") as status:  # shows nothing where it is no terminal
         async with Connection(source, user_agent=USER_AGENT) as connection:
+            keys = await stamp_keys(connection, *asked.secret)
+            wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys)
             return await audit(
                 connection, wanted, lambda name, number: status.update(f"Reading {name}: {number}")
             )
