@@ -14,7 +14,7 @@ from tests.apiserver.people import DEV, OTHER, RIGHTS, Scene, claim
 from tests.controlplane.wait import wait_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
     """API server, controllers and scheduler with the gate enforcing, failurePolicy Fail."""
     folder: Path = tmp_path_factory.mktemp("gated")
@@ -43,7 +43,7 @@ def namespace(gated: Gated) -> str:
     return name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def people(gated: Gated) -> Gated:
     """Namespaces, rights, and the gate knowing of both."""
     for name in (DEV, OTHER):

@@ -36,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Chromium]:
     with Chromium() as browser:
         yield browser
@@ -56,13 +56,13 @@ def _file(folder: Path, report: Report) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a handful of objects."""
     return _file(tmp_path_factory.mktemp("few"), small())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of 10,000 findings in 200 namespaces."""
     return _file(tmp_path_factory.mktemp("many"), large())

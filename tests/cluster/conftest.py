@@ -41,20 +41,20 @@ subjects:
 Grant = Callable[[str, str], None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane() -> Iterator[ControlPlane]:
     """etcd and kube-apiserver, nothing else."""
     with ControlPlane() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(plane: ControlPlane) -> CoreV1Api:
     """The administrator's client."""
     return CoreV1Api(plane.api_client())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def grant(plane: ControlPlane) -> Grant:
     """Give a group the right to list and watch resources of the core group."""
 
@@ -71,14 +71,14 @@ def grant(plane: ControlPlane) -> Grant:
     return apply
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reader(plane: ControlPlane, grant: Grant) -> Path:
     """The kubeconfig of a user with exactly the rights that the cache says it needs."""
     grant(READERS, "namespaces, nodes")
     return plane.kubeconfig_for("reader", (READERS,))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def many(plane: ControlPlane, api: CoreV1Api) -> list[str]:
     """Names of namespaces, more than fit on one page."""
     names = [f"many-{number}" for number in range(MANY)]

@@ -103,7 +103,7 @@ ACCOUNTS = ("system:serviceaccounts", "system:authenticated")
 T = TypeVar("T")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def asker(plane: ControlPlane, api: CoreV1Api) -> Path:
     """The kubeconfig of a user with exactly the right that asking needs."""
     for name in ("team-a", "team-b"):

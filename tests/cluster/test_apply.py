@@ -60,7 +60,7 @@ Act = Callable[[Writer], Awaitable[bytes]]
 Stored = Callable[[], dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def writer(plane: ControlPlane) -> Path:
     """The kubeconfig of a user with exactly the rights that these writes need."""
     plane.kubectl("apply", "-f", "-", stdin=RIGHTS)

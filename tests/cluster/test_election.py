@@ -43,7 +43,7 @@ EARLIER = "2026-01-01T00:00:00.000000Z"
 Make = Callable[..., Candidate]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def candidate(plane: ControlPlane) -> Path:
     """The kubeconfig of a user with exactly the rights that a candidate says it needs."""
     plane.kubectl("apply", "-f", "-", stdin=RIGHTS)

@@ -35,7 +35,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: tellers}]
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def teller(plane: ControlPlane) -> Path:
     """The kubeconfig of a user with exactly the rights that events need."""
     plane.kubectl("apply", "-f", "-", stdin=RIGHTS)

@@ -10,7 +10,7 @@ from tests.controller.protected import SOON, Protected, fresh, protected_cluster
 from tests.controlplane.wait import wait_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def unattended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Protected]:
     """A gate and no controller running; whoever starts one ends it."""
     folder: Path = tmp_path_factory.mktemp("protected")

@@ -9,7 +9,7 @@ import pytest
 from tests.doctor.patient import Patient, patient
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     """Installed from deploy/, enforcing, and nothing is wrong."""
     with patient(tmp_path_factory.mktemp("patient")) as found:

@@ -25,7 +25,7 @@ def installed(bare: Installed) -> Installed:
     return bare
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chart_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """What the chart installs, enforcing; for `deployed`, which sees to its pods."""
     with deployed_cluster(tmp_path_factory.mktemp("deployed"), by_kubectl) as found:

@@ -10,7 +10,7 @@ from tests.server.running import Running, running
 from webhook.server.limits import Limits
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("server"), limits=Limits(linger=0.05)) as found:
         yield found
