@@ -207,7 +207,7 @@ class TestUpdates:
         assert answer.allowed
         assert stamp_of(answer.object) == stamp_of(stored)
 
-    def test_a_changed_violation_asks_again(self, world: World) -> None:
+    def test_a_movedviolation_asks_again(self, world: World) -> None:
         stored = granted(world, "host-port", host_network=False, host_port=9100)
         moved = copy.deepcopy(stored)
         moved["spec"]["template"]["spec"]["containers"][0]["ports"][0]["hostPort"] = 22
@@ -427,6 +427,26 @@ class TestNamespaces:
         assert not world.send(JANE, "pods", pod(host_network=False, host_port=80)).allowed
         assert not world.send(JANE, "pods", pod(), where="prod").allowed
         assert not world.asked
+
+    def test_what_it_lifts_does_not_slip_under_another_exemption(self, world: World) -> None:
+        """When the namespace's has ended, the pods would still carry the one of the workload."""
+        both = claim("host-network", "host-port")
+        stored = world.send(ANNA, "deployments", workload(both, host_network=False, host_port=80))
+        world.rights.add((ANNA, "host-network", ""))
+        world.send(ANNA, "namespaces", namespace(claim()))
+        moved = copy.deepcopy(stored.object)
+        moved["spec"]["template"]["spec"] = workload()["spec"]["template"]["spec"]
+        refused = world.send(JANE, "deployments", moved)
+        assert "or remove that exemption: the object is exempt without it" in refused.text
+        without = copy.deepcopy(moved)
+        without["spec"]["template"]["metadata"]["annotations"] = {}
+        assert world.send(JANE, "deployments", without).allowed
+        assert world.replica_set().allowed
+        around = copy.deepcopy(world.store["namespaces", "", "dev"])
+        around["metadata"]["annotations"] = {}
+        assert world.send(JANE, "namespaces", around).allowed
+        assert not world.replica_set(digest="7c9").allowed
+        assert not world.send(JANE, "deployments", moved).allowed
 
     def test_it_takes_the_right_in_the_whole_cluster(self, world: World) -> None:
         answer = world.send(ANNA, "namespaces", namespace(claim()))

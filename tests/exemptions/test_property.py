@@ -182,7 +182,10 @@ class Exempting(RuleBasedStateMachine):
         self, who: str, where: str, claimed: dict[str, str], data: st.DataObject
     ) -> None:
         annotations = data.draw(st.sampled_from([claimed, *self.seen]))
-        self._send(who, "namespaces", namespace(dict(annotations), where), "")
+        new = namespace({}, where)
+        obj = copy.deepcopy(self.world.store.get(("namespaces", "", where), new))
+        obj["metadata"]["annotations"] = dict(annotations)
+        self._send(who, "namespaces", obj, "")
 
     @rule(kind=st.sampled_from(["deployments", "replicasets"]), name=NAMES, where=SPACES,
           pod=SPECS, data=st.data())  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from policies.model import CREATE, Request
+from policies.model import CREATE, Action, Request
 from policies.objects import Object, ObjectMeta
 from policies.workloads import PodView
 from webhook.admission.patch import Operation, escape
@@ -18,7 +18,7 @@ from webhook.admission.plan import Body
 from webhook.admission.verdict import Finding
 from webhook.exemptions.claim import EXEMPT, STAMP
 from webhook.exemptions.owners import owner
-from webhook.exemptions.standing import Annotations
+from webhook.exemptions.standing import Annotations, Origin, Standing
 
 _MENTION = EXEMPT.encode()
 
@@ -137,3 +137,18 @@ def writing(subject: Any, text: str | None) -> list[Operation]:
     if text:
         return [{"op": "add", "path": path, "value": text}] if text != had else []
     return [{"op": "remove", "path": path}] if text == "" and had is not None else []
+
+
+def moves(found: Standing, finding: Finding, case: Case) -> bool:
+    """Whether somebody puts a violation under an exemption that was granted for others.
+
+    Also where something else exempts the object now: when that ends, its pods would carry this one.
+    A controller makes what it makes from a template in which it was granted; and what is stored
+    nobody writes at this moment.
+    """
+    return (
+        found.origin in (Origin.KEPT, Origin.NARROWED)
+        and finding.action is Action.DENY
+        and not case.stored
+        and not found.counts_until(case.now)
+    )

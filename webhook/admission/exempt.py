@@ -22,12 +22,14 @@ from webhook.admission.claiming import (
     key_of,
     meta_of,
     metadata_path,
+    moves,
     writing,
 )
 from webhook.admission.patch import Operation
 from webhook.admission.plan import Ruleset
 from webhook.admission.ratchet import Answers
 from webhook.admission.refusals import (
+    REMOVABLE,
     UNNAMED,
     UNSEALED,
     WITHOUT_KEYS,
@@ -216,11 +218,15 @@ class Exemptions:
         """The finding under what exempts it, if anything does."""
         if finding.policy not in self._known or finding.violation.keys == NEVER_OLD:
             return finding
-        if other := self._from_outside(finding.policy, case):
+        if claimed is not None and not claimed.claim.names(finding.policy):
+            claimed = None
+        other = self._from_outside(finding.policy, case)
+        if other and not (claimed and moves(claimed, finding, case)):
             return under(finding, other)
-        if claimed is not None and claimed.claim.names(finding.policy):
-            return self._claimed_by(claimed, finding, case, answers, needed)
-        return finding
+        if claimed is None:
+            return finding
+        found = self._claimed_by(claimed, finding, case, answers, needed)
+        return with_note(found, REMOVABLE) if other and found.exempt is None else found
 
     def _claimed_by(
         self,
@@ -239,8 +245,8 @@ class Exemptions:
         if unknown:
             return under(finding, msgspec.structs.replace(exempt, granted=True))
         rights = found.needed
-        if found.origin is not Origin.WRITTEN and finding.action is Action.DENY:
-            rights = self._moved(found, finding, case)
+        if moves(found, finding, case):
+            rights = (Right(finding.policy, case.namespace),)
         if all(answers.get(right) for right in rights):
             return under(finding, msgspec.structs.replace(exempt, granted=True))
         needed |= dict.fromkeys(rights)
@@ -252,16 +258,6 @@ class Exemptions:
             "its exemption is for what was there before; to change it takes the right to exempt "
             f"from {names}",
         )
-
-    def _moved(self, found: Standing, finding: Finding, case: Case) -> tuple[Right, ...]:
-        """What it takes to put another violation under an exemption that is there already.
-
-        A controller has made it from a template in which it was granted, so it takes nothing;
-        neither does what nobody writes at this moment.
-        """
-        if case.stored or found.origin is Origin.CARRIED:
-            return ()
-        return (Right(finding.policy, case.namespace),)
 
     def _from_outside(self, policy: str, case: Case) -> Exempt | None:
         """The configuration or the namespace around the object exempts it."""

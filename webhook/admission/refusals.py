@@ -28,6 +28,7 @@ WITHOUT_KEYS = Problem(
     "cannot be written: the gate has no keys for stamps",
     "ask an administrator for the Secret netreeve-stamp",
 )
+REMOVABLE = "or remove that exemption: the object is exempt without it"
 
 
 def problem_at(path: str, problem: Problem) -> Finding:

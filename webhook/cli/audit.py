@@ -79,6 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="judge exemptions as they stand on this date (2027-03-31) or at this "
         "time (RFC 3339): which will have ended by then?",
     )
+    options.add_stamp_secret(command)
     options.add_cluster(command)
     options.add_config(command)
     outputs.add_outputs(command)
@@ -105,7 +106,8 @@ def _cluster(args: argparse.Namespace, config: GateConfig) -> Report:
     from webhook.cli.wiring.audit import Asked  # noqa: PLC0415
 
     now = time.time() if args.as_of is None else args.as_of
-    asked = Asked(_rules(config), now, args.namespace, config.baseline.controllers)
+    controllers = config.baseline.controllers
+    asked = Asked(_rules(config), now, args.namespace, controllers, args.stamp_secret)
     return asyncio.run(_read(asked, args))
 
 

@@ -53,13 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="ask whether those who granted them could still do so",
     )
-    command.add_argument(
-        "--stamp-secret",
-        metavar="NAMESPACE/NAME",
-        type=options.namespaced,
-        default="netreeve/netreeve-stamp",
-        help="where the keys of stamps are (default: %(default)s)",
-    )
+    options.add_stamp_secret(command)
     command.add_argument(
         "-o", "--output", choices=("table", "json"), default="table", help="for people or programs"
     )

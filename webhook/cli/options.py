@@ -119,6 +119,18 @@ def add_service(command: argparse._ActionsContainer) -> None:
     )
 
 
+def add_stamp_secret(command: argparse.ArgumentParser) -> None:
+    """``--stamp-secret``: where the keys of exemption stamps are, for those who may read them."""
+    command.add_argument(
+        "--stamp-secret",
+        metavar="NAMESPACE/NAME",
+        type=namespaced,
+        default="netreeve/netreeve-stamp",
+        help="the Secret with the keys of exemption stamps (default: %(default)s); where it may "
+        "not be read, exemptions are shown as claimed",
+    )
+
+
 def namespaced(text: str) -> tuple[str, str]:
     """The type of an option ``NAMESPACE/NAME``."""
     namespace, separator, name = text.partition("/")

@@ -15,6 +15,9 @@ from webhook.cluster.connection import Connection
 from webhook.cluster.errors import NotFoundError, ProtocolError, RefusedError
 from webhook.exemptions.stamp import Keys
 
+STAMP_SECRET = "netreeve-stamp"  # noqa: S105 - a name
+"""Its name, in the namespace of the gate."""
+
 
 class _Data(msgspec.Struct):
     current: str = ""

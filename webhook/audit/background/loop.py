@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from contextlib import suppress
@@ -18,8 +19,10 @@ from msgspec.structs import replace
 
 from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
+from webhook.admission.exempt import Trust
 from webhook.admission.gate import Gate, Offline
 from webhook.admission.plan import Ruleset
+from webhook.admission.verdict import Exempt
 from webhook.audit.background.kept import Followed, rows
 from webhook.audit.background.reporter import Reporter
 from webhook.audit.findings import Report, Result
@@ -29,6 +32,8 @@ from webhook.audit.live.provenance import Provenance
 from webhook.cluster.cache import ClusterCache
 from webhook.cluster.connection import Connection
 from webhook.cluster.errors import ClusterError
+from webhook.cluster.stampkeys import STAMP_SECRET, stamp_keys
+from webhook.exemptions.stamp import KeyRing, Keys
 
 SETTLE_SECONDS = 5.0
 RETRY_SECONDS = 30.0
@@ -98,6 +103,9 @@ class Background:
         self._followed: tuple[Followed, ...] = ()
         self._changed = asyncio.Event()
         self._stale = False
+        self._ring = KeyRing()
+        self._ends = math.inf
+        """When the next exemption ends, Unix time: then what it lifted counts again."""
         self._counts: Mapping[tuple[str, ...], int] = {}
         self._statuses: Mapping[tuple[str, ...], int] = {}
         self.judged = 0
@@ -150,16 +158,20 @@ class Background:
             group.create_task(cache.run())
             while not cache.synced:
                 await asyncio.sleep(0.2)
-            judge = self._judge(plan, cache)
+            keys = await stamp_keys(self._connection, self._lease[0], STAMP_SECRET)
+            judge = self._judge(plan, cache, keys)
             kinds = await collections(self._connection, plan.rules.workloads)
             self._followed = tuple(self._follow(kind, judge) for kind in kinds)
             for one in (cache.namespaces, cache.nodes, cache.policies):
                 one.subscribe(self._outdated)
             await self._pass(group, plan, judge)
 
-    def _judge(self, plan: Plan, cache: ClusterCache) -> Judge:
+    def _judge(self, plan: Plan, cache: ClusterCache, keys: Keys | None) -> Judge:
+        """Without the keys of the stamps nobody can tell what is exempt, so nothing is."""
         provenance = Provenance(_Selecting(self._services), plan.baseline)
-        gate = Gate(plan.rules, _Around(cache))
+        self._ring = KeyRing(keys)
+        trust = Trust.SHOW if keys is None else Trust.ASK
+        gate = Gate(plan.rules, _Around(cache), keys=self._ring, trust=trust)
         return Judge(plan.rules, gate, provenance, lambda: self._now().timestamp())
 
     def _services(self) -> Followed:
@@ -183,8 +195,10 @@ class Background:
                     await asyncio.sleep(0.05)
             self._changed.set()
             writing = group.create_task(self._report(plan, judge))
-            while not self._stale:
+            while not (self._stale or self._ends <= self._now().timestamp()):
                 await asyncio.sleep(plan.interval)
+            keys = await stamp_keys(self._connection, self._lease[0], STAMP_SECRET)
+            self._ring.keys = keys or self._ring.keys
             for task in (writing, *following):
                 task.cancel()
             await asyncio.wait((writing, *following))
@@ -199,6 +213,7 @@ class Background:
                 for kind, stored, own, folded in rows(self._followed)
             )
             self._counts, self._statuses = _counted(results)
+            self._ends = _next_end(results, self._now().timestamp())
             try:
                 await self.reporter.write(Report(results), plan.reports)
                 self.completed = self._now().timestamp()
@@ -212,6 +227,12 @@ class Background:
 
     def _outdated(self, keys: Collection[str]) -> None:
         self._stale = True
+
+
+def _next_end(results: Iterable[Result], now: float) -> float:
+    exempt = (one.exempt for result in results for one in result.findings)
+    ends = (one.until for one in exempt if isinstance(one, Exempt) and one.until is not None)
+    return min((end for end in ends if end > now), default=math.inf)
 
 
 def _counted(

@@ -28,7 +28,7 @@ class Asked(NamedTuple):
     now: float
     namespace: str
     controllers: tuple[str, ...]
-    secret: tuple[str, str] = ("netreeve", "netreeve-stamp")
+    secret: tuple[str, str]
 
 
 async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
