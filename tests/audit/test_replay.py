@@ -100,6 +100,20 @@ def test_who_was_impersonated_is_who_asked() -> None:
     assert result.asked.user == "bob"
 
 
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [("2026-11-20", "claims to be exempt until 2026-11-20, 6 days left"),
+     ("2026-11-13", "its exemption does not count: it ended with 2026-11-13")],
+)  # fmt: skip
+def test_an_exemption_stands_as_it_did_at_the_time(until: str, said: str) -> None:
+    claim = {"netreeve.io/exempt": "node-port", "netreeve.io/exempt-until": until,
+             "netreeve.io/exempt-reason": "The old client needs a port."}  # fmt: skip
+    claiming = {**SERVICE, "metadata": {**SERVICE["metadata"], "annotations": claim}}
+    (result,) = played(event("create", claiming)).results
+    found = next(one for one in result.findings if one.policy == "node-port")
+    assert said in found.fix
+
+
 def test_lines_that_are_no_events_are_told_and_the_rest_judged() -> None:
     report = played(b"{", b"\n", b'{"kind": "List"}', b"\xff", event("create", SERVICE))
     assert [one.line for one in report.unreadable] == [1, 3, 4]

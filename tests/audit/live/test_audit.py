@@ -141,6 +141,14 @@ def test_what_may_not_be_read_is_named_and_the_rest_judged(
     assert of(report, running)["Service/frontend"]["status"] == "denied"
 
 
+def test_a_namespace_that_is_not_there_is_not_clean(
+    control_plane: ControlPlane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = str(control_plane.kubeconfig)
+    assert main(["audit", "--kubeconfig", where, "-n", "misspelt"]) == 2
+    assert "there is no namespace 'misspelt'" in capsys.readouterr().err
+
+
 def test_nothing_is_written(audit: Audit, control_plane: ControlPlane, running: str) -> None:
     position = control_plane.audit_position()
     audit()
@@ -153,4 +161,4 @@ def test_nothing_is_written(audit: Audit, control_plane: ControlPlane, running: 
         }
 
     wait_for(verbs, 10, "audit events")
-    assert verbs() == {"list"}
+    assert verbs() == {"get", "list"}  # got: the keys of stamps

@@ -28,7 +28,7 @@ from webhook.audit.live.surroundings import Surroundings
 from webhook.cluster.apply import path
 from webhook.cluster.cache import node_facts
 from webhook.cluster.connection import Connection
-from webhook.cluster.errors import NotFoundError, ProtocolError, RefusedError
+from webhook.cluster.errors import ClusterError, NotFoundError, ProtocolError, RefusedError
 from webhook.cluster.objects import Node
 from webhook.cluster.pages import pages
 from webhook.exemptions.claim import only
@@ -59,7 +59,10 @@ class Wanted(NamedTuple):
 async def audit(
     connection: Connection, wanted: Wanted, progress: Progress, seen: Seen | None = None
 ) -> Report:
-    """The verdict on everything that is stored. Raises ClusterError where nothing can be read."""
+    """The verdict on everything that is stored.
+
+    Raises ClusterError where nothing can be read, or the namespace that is wanted is not there.
+    """
     return await _Scan(connection, wanted, progress, seen).run()
 
 
@@ -99,6 +102,8 @@ class _Scan:
 
     async def _surroundings(self) -> Surroundings:
         namespaces = await self._all("v1", "namespaces", Stored) or ()
+        if self._wanted.namespace and not namespaces and not self._unread:
+            raise ClusterError(f"there is no namespace {self._wanted.namespace!r}")
         labels = {one.metadata.name: one.metadata.labels or {} for one in namespaces}
         exemptions = {one.metadata.name: only(one.metadata.annotations) for one in namespaces}
         stored = await self._all("networking.k8s.io/v1", "networkpolicies", NetworkPolicy)
