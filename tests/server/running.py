@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,6 +97,7 @@ def running(
     cluster: Cluster | None = None,
     limits: Limits | None = None,
     access: Access | None = None,
+    knows: Callable[[], bool] = lambda: True,
     keys: KeyRing = NO_KEYS,
     drain: float = 0.0,
     linger: float = 0.0,
@@ -116,6 +117,7 @@ def running(
             make_gate(rules, cluster, telemetry, keys),
             telemetry,
             access=access,
+            knows=knows,
             limits=limits,
             answering=guard.answering,
         )

@@ -11,6 +11,7 @@ from policies.model import WRITES, Action, NoParams, Policy, Request, Rule
 from policies.workloads import PodView
 from tests.server.clients import HOST_NETWORK_POD, UID, Client, connected, head, read_answer, review
 from tests.server.running import Running, running
+from webhook.admission import proof
 from webhook.admission.plan import Ruleset, Setting, Step
 from webhook.config import load, ruleset
 from webhook.server.reload import make_gate
@@ -133,3 +134,20 @@ def test_an_error_of_the_gate_itself_denies(directory: Path) -> None:
         assert (response["uid"], response["allowed"]) == (UID, False)
         assert response["status"]["message"] == "netreeve: could not be judged: internal error"
         assert server.logged(message="failed", request_uid=UID)["level"] == "error"
+
+
+def test_before_the_cluster_is_known_nobody_gets_a_verdict(directory: Path) -> None:
+    """An API server may ask before the process is ready; what it is must be seen all the same."""
+    known: list[str] = []
+    with running(directory, knows=lambda: bool(known)) as server:
+        client = Client(server.reviews, server.ca)
+        for path in ("/validate", "/mutate"):
+            answer = client.ask(path, review())
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+            assert b"does not know the cluster yet" in answer.body
+        assert client.ask("/validate", proof.REVIEW).review["allowed"] is False
+        known.append("namespaces")
+        assert client.ask("/validate", review()).review["allowed"] is True
+        client.close()
+        counted = 'netreeve_admission_errors_total{error="starting"} 2.0'
+        assert counted in server.metrics.render()[0].decode()

@@ -20,11 +20,13 @@ import pytest
 from certs.issue import authority, leaf
 from tests.controlplane.wait import wait_for
 from tests.server.clients import HOST_NETWORK_POD, TIMEOUT, UID, Client, review
-from tests.server.running import now
+from tests.server.running import ANY, now
+from tests.server.test_following import kubeconfig
 from tests.telemetry.collector import collecting
 from tests.telemetry.documented import documented, scraped
 from webhook.cli import main
 from webhook.server.listen import bind, bound, parse
+from webhook.server.standalone import make_certificates
 
 START_SECONDS = 30.0
 LOOPBACK = ("--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0")
@@ -283,3 +285,14 @@ def test_the_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None
     for option in ("listen", "health-listen", "cert-dir", "config", "kubeconfig", "standalone"):
         assert f"--{option}" in said
     assert "10250" in said
+
+
+def test_nothing_is_judged_before_the_first_lists(tmp_path: Path) -> None:
+    certs = tmp_path / "certs"
+    make_certificates(certs, "127.0.0.1", now())
+    with bind(ANY) as closed:
+        file = kubeconfig(tmp_path, f"https://{bound(closed)}")
+    with serving(tmp_path, "--cert-dir", str(certs), "--kubeconfig", str(file)) as served:
+        client = served.client(certs / "ca.crt")
+        assert client.ask("/validate", review()).status == 503
+        client.close()

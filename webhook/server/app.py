@@ -80,6 +80,8 @@ class Webhook:
     """Answers POST /validate and POST /mutate.
 
     access: None leaves every question of the gate unanswered.
+    knows: whether the cluster has been looked at; until then a review gets no verdict, since an
+        API server may ask before this process is ready.
     clock: Unix time.
     answering: the requests that have come whole and are not answered yet, the current one included.
     draining: true closes every connection after its next answer.
@@ -91,6 +93,7 @@ class Webhook:
         recorder: Recorder,
         *,
         access: Access | None = None,
+        knows: Callable[[], bool] = lambda: True,
         limits: Limits | None = None,
         answering: Sized = (),
         clock: Callable[[], float] = time.time,
@@ -99,6 +102,7 @@ class Webhook:
         self._gate = gate
         self._recorder = recorder
         self._access = access
+        self._knows = knows
         self._limits = limits or Limits()
         self._answering = answering
         self._clock = clock
@@ -171,6 +175,9 @@ class Webhook:
             asked = review.decode(body)
         except review.InvalidReviewError as error:
             return self._unreadable(error)
+        ours = asked.resource.group == proof.GROUP  # asked by ourselves, again and again
+        if not (ours or self._knows()):
+            raise _starting()
         try:
             given = review.to_review(asked, self._clock())
             verdict = judge(self._gate, given, NO_ANSWERS)
@@ -182,7 +189,7 @@ class Webhook:
             return review.encode_refusal(
                 review.InvalidReviewError("could not be judged: internal error", asked.uid)
             )
-        if given.request.group != proof.GROUP:  # asked by ourselves, again and again
+        if not ours:
             trace = headers.get(b"traceparent", b"")
             self._recorder.reviewed(webhook, asked, verdict, started, trace)
         return answer
@@ -250,6 +257,12 @@ def _is_json(content_type: bytes) -> bool:
 
 def _bad(error: str, detail: str) -> RefusedError:
     return RefusedError(400, error, detail)
+
+
+def _starting() -> RefusedError:
+    """With Retry-After as under overload: another replica may know more, or we soon do."""
+    detail = "this replica has just started and does not know the cluster yet; ask again"
+    return RefusedError(503, "starting", detail, (b"retry-after", b"1"))
 
 
 def _overloaded() -> RefusedError:

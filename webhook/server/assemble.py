@@ -130,6 +130,7 @@ async def _serve(
             make_gate(parts.rules, cluster, telemetry, ring),
             telemetry,
             access=access,
+            knows=lambda: cluster is None or cluster.synced,
             answering=guard.answering,
         )
         server = Server(
