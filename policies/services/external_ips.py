@@ -2,8 +2,8 @@
 
 Fields: spec.externalIPs, and annotations by which a load balancer of some clouds gets addresses of
 one's choice, allowed inside the parameter allowedCIDRs; and in requests to
-services/status the addresses in status.loadBalancer.ingress, allowed to the users and groups of
-statusControllers.
+services/status these annotations and the addresses in status.loadBalancer.ingress, both allowed to
+the users and groups of statusControllers.
 """
 
 from __future__ import annotations
@@ -40,12 +40,17 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def validate(service: Service, request: Request, params: Params) -> Iterator[Violation]:
-    if request.subresource == STATUS:
-        if not is_one_of(request.user, params.statusControllers):
-            yield from _status(service, request)
-    elif service.spec:
+    writes_status = request.subresource == STATUS
+    if writes_status and is_one_of(request.user, params.statusControllers):
+        return
+    if service.spec:
         annotations = (service.metadata and service.metadata.annotations) or {}
-        yield from _external_ips(list(external_ips(service.spec, annotations)), params)
+        found = external_ips(service.spec, annotations)
+        # A request to the status changes annotations as well, and never the spec.
+        judged = [one for one in found if not (writes_status and one.field.startswith("spec."))]
+        yield from _external_ips(judged, params)
+    if writes_status:
+        yield from _status(service, request)
 
 
 def _external_ips(found: list[Opening], params: Params) -> Iterator[Violation]:
