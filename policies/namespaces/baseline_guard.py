@@ -1,7 +1,8 @@
 """baseline-guard: what protects a namespace changes by configuration only.
 
 Fields: spec, owners and Netreeve's labels of the NetworkPolicies that the controller wrote, on
-CREATE, UPDATE and DELETE; metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything
+CREATE, UPDATE and DELETE; metadata.name of anybody's new NetworkPolicy in a namespace
+under a baseline; metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything
 by the controller; the deletion by the namespace controller, so that a namespace can end; a
 configured baseline for a namespace that has none; and with the right to exempt from ``baseline``,
 another label or none, and the deletion of policies that may be left over: of a namespace that has
@@ -21,6 +22,7 @@ from policies.network_policies.managed import (
     BASELINE,
     DEFAULT_DENY,
     MANAGED_BY,
+    denies_everything,
     is_managed,
 )
 from policies.network_policies.views import NetworkPolicy
@@ -30,7 +32,8 @@ NAMESPACE_CONTROLLER = "system:serviceaccount:kube-system:namespace-controller"
 OURS = (MANAGED_BY, BASELINE)
 NAMESPACE_LABEL = f"metadata.labels[{BASELINE}]"
 HOW_TO_CHANGE = (
-    "change the configuration of the baseline, or add a NetworkPolicy of your own beside it"
+    "change the configuration of the baseline, or add a NetworkPolicy of your own beside it, "
+    "under another name"
 )
 
 LEFT_OVER = (
@@ -53,6 +56,26 @@ def validate(
         yield from _change(subject, request)
     elif is_managed(subject):
         yield _forged()
+    else:
+        yield from _own(subject, request, config)
+
+
+def _own(policy: NetworkPolicy, request: Request, config: BaselineConfig) -> Iterator[Violation]:
+    """A user's own that the controller would find in its place, and wait.
+
+    Not one that denies everything by the name of ours: it stands for ours (docs/adr/0003).
+    """
+    name = (policy.metadata and policy.metadata.name) or ""
+    baseline = (request.namespaceLabels or {}).get(BASELINE)
+    if not config.enabled or baseline is None or name not in ESSENTIAL:
+        return
+    if name == DEFAULT_DENY and denies_everything(policy.spec):
+        return
+    yield Violation(
+        "metadata.name",
+        f"must not be {name}: the name belongs to the namespace's baseline",
+        "use another name: what a NetworkPolicy of your own allows is added to the baseline",
+    )
 
 
 def _deletion(

@@ -36,13 +36,14 @@ def covers(policy: NetworkPolicy, namespace_uid: str) -> bool:
         and meta.name == DEFAULT_DENY
         and is_managed(policy)
         and (meta.annotations or {}).get(NAMESPACE_UID) == namespace_uid
-        and policy.spec is not None
-        and _denies_everything(policy.spec)
+        and denies_everything(policy.spec)
     )
 
 
-def _denies_everything(spec: NetworkPolicySpec) -> bool:
+def denies_everything(spec: NetworkPolicySpec | None) -> bool:
     """Selects every pod, speaks to both directions and allows nothing in either."""
+    if spec is None:
+        return False
     selector = spec.podSelector
     every_pod = selector is None or not (selector.matchLabels or selector.matchExpressions)
     return every_pod and set(spec.policyTypes or ()) == TYPES and not (spec.ingress or spec.egress)
