@@ -175,3 +175,22 @@ def test_warnings_and_annotations_go_with_both_outcomes() -> None:
         assert response["allowed"] is verdict.allowed
         assert len(response["warnings"]) == 1
         assert response["auditAnnotations"]["warn"] == "node-port: spec.type: must not be set"
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"operation": "DELETE", "oldObject": {"metadata": {"name": "web"}}}, "web"),
+        ({"operation": "DELETE", "name": "x", "oldObject": {"metadata": {"name": "web"}}}, "x"),
+        ({"operation": "DELETE", "oldObject": {"metadata": {"name": 7}}}, ""),
+        ({"operation": "DELETE", "oldObject": {}}, ""),
+        ({"operation": "CREATE", "object": {"metadata": {"generateName": "web-"}}}, ""),
+    ],
+)
+def test_what_deletecollection_deletes_has_the_name_of_the_object(
+    request_: dict[str, Any], expected: str
+) -> None:
+    """The API server sends such a request for each object, and the name of none."""
+    resource = {"group": "networking.k8s.io", "version": "v1", "resource": "networkpolicies"}
+    asked = decode(body({"uid": "u-1", "resource": resource, **request_}))
+    assert to_review(asked).request.name == expected

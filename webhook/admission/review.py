@@ -20,6 +20,7 @@ from policies.model import (
     Request,
     User,
 )
+from policies.objects import Object
 from webhook.admission import messages
 from webhook.admission.gate import END_OF_TIME, Review
 from webhook.admission.verdict import Verdict
@@ -48,6 +49,7 @@ class InvalidReviewError(Exception):
 
 
 _ABSENT = msgspec.Raw()
+_NAMED = msgspec.json.Decoder(Object)
 
 
 class GroupVersionKind(msgspec.Struct):
@@ -172,13 +174,25 @@ def to_review(asked: AdmissionRequest, now: float = END_OF_TIME) -> Review:
             subresource=asked.subResource or "",
             kind=asked.kind.kind if asked.kind else "",
             namespace=asked.namespace or "",
-            name=asked.name or "",
+            name=asked.name or _name_of(asked),
             user=_user(user) if user else User(),
         ),
         _present(asked.object),
         _present(asked.oldObject),
         now,
     )
+
+
+def _name_of(asked: AdmissionRequest) -> str:
+    """Of what is deleted by deletecollection, for which the API server leaves out the name."""
+    old = _present(asked.oldObject) if asked.operation == DELETE else None
+    if old is None:
+        return ""
+    try:
+        named = _NAMED.decode(old)
+    except (msgspec.DecodeError, RecursionError):
+        return ""  # whoever judges the object says what is wrong with it
+    return (named.metadata and named.metadata.name) or ""
 
 
 def _user(info: UserInfo) -> User:
