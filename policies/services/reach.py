@@ -73,6 +73,9 @@ class Fault(NamedTuple):
 
 
 _PRIVATE_WAY = "use ClusterIP behind an Ingress or Gateway"
+_EXPLAIN = "netreeve explain load-balancer"
+MOST_NAMED = 3
+"""Clouds of the nodes that a text names; a node may say anything."""
 _PUBLIC = "must not be a public LoadBalancer"
 
 
@@ -176,11 +179,10 @@ def _makers(
     if providers := (provider,) if provider else detect(cluster.providers):
         makers = [Maker(says(one.controller(annotations), annotations)) for one in providers]
     elif cluster.providers and spec.type == LOAD_BALANCER:
-        fix = "an administrator can declare internal ones (netreeve explain load-balancer)"
-        return [], Fault("spec.type", _PUBLIC, f"{_PRIVATE_WAY}; {fix}")
+        return [], _unknown_cloud(annotations, cluster)
     else:
         makers = [Maker(one, certain=False) for one in anywhere(annotations)]
-        fix = "set your provider's annotation for internal ones (netreeve explain load-balancer)"
+        fix = f"set your provider's annotation for internal ones ({_EXPLAIN})"
         unknown = Fault("spec.type", _PUBLIC, f"{fix}, or {_PRIVATE_WAY}")
     if spec.type == LOAD_BALANCER:
         return makers, unknown
@@ -199,6 +201,17 @@ def _kept(said: Said, old: Service | None) -> Fault | None:
     must = f'must be "{marker.write}": {controller.title} leaves a public load balancer public'
     opens = frozenset({f"kept public by {controller.title}"})
     return Fault(f"metadata.annotations[{marker.key}]", must, "set it", controller, opens)
+
+
+def _unknown_cloud(annotations: Mapping[str, str], cluster: ClusterFacts) -> Fault:
+    fix = f"{_PRIVATE_WAY}; an administrator can declare internal ones ({_EXPLAIN})"
+    unread = said_internal(annotations)
+    if unread is None:
+        return Fault("spec.type", _PUBLIC, fix)
+    clouds = sorted(filter(None, cluster.providers))[:MOST_NAMED]
+    nodes = f"are of {', '.join(map(repr, clouds))}" if clouds else "tell no cloud"
+    must = f"must be one that this cluster's cloud reads: {unread.controller.title} does, and the "
+    return Fault(f"metadata.annotations[{unread.key}]", f"{must}nodes {nodes}", fix)
 
 
 def _unknown_class(name: str) -> Fault:
@@ -224,7 +237,7 @@ def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | No
             return Fault(field, must, fix, controller, frozenset({UNCLEAR}))
         must, advice = f'must be "{marker.write}", not "{annotations[said.key]}"', "correct it"
         wanted = marker
-    elif controller.markers:
+    elif controller.markers or field == "spec.type":
         field, must = "spec.type", _PUBLIC
         if unread := said_internal(annotations):
             field = f"metadata.annotations[{unread.key}]"
@@ -232,7 +245,7 @@ def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | No
             if unread.controller in _siblings(controller) and unread.controller.classes:
                 advice = f"use the class {unread.controller.classes[0]}, or {advice}"
     else:
-        must = _PUBLIC if field == "spec.type" else f"must not be one of {controller.title}"
+        must = f"must not be one of {controller.title}"
     return Fault(field, must, f"{advice}, or {_PRIVATE_WAY}", controller, marker=wanted)
 
 
