@@ -96,3 +96,9 @@ def test_the_document_is_what_the_command_writes(capsys: pytest.CaptureFixture[s
 
 def test_one_policy_as_markdown_is_a_section(capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(capsys, "host-network", "-o", "markdown").startswith("## host-network\n")
+
+
+def test_parameters_that_policies_share_are_listed_once() -> None:
+    text = DOCUMENT.read_text()
+    assert text.count("- `dns.whenNotFound` (") == 1
+    assert text.count("Parameters, below `baseline`: those of [") > 1

@@ -175,14 +175,19 @@ def markdown(chosen: Iterable[Page], *, title: bool = True) -> str:
         "`netreeve explain -o markdown` from the policies' own text.",
         "",
     ]
-    return "\n".join([*(head if title else []), *(_markdown(page) for page in chosen)])
+    told: dict[str, str] = {}  # a section that several policies share, by who lists it first
+    texts = [_markdown(page, told.setdefault(page.section, page.id)) for page in chosen]
+    return "\n".join([*(head if title else []), *texts])
 
 
-def _markdown(page: Page) -> str:
+def _markdown(page: Page, lister: str) -> str:
+    """lister: the policy whose page lists the parameters of the section."""
     lines = [f"## {page.id}", "", f"**{_escaped(page.title)}.**", ""]
     lines += [f"- {name}: {_escaped(value)}" for name, value in _facts(page)]
     lines += ["", f"Why: {_escaped(page.why)}", "", f"How to fix: {_escaped(page.fix)}", ""]
-    if page.parameters:
+    if page.parameters and lister != page.id:
+        lines += [f"Parameters, below `{page.section}`: those of [{lister}](#{lister}).", ""]
+    elif page.parameters:
         lines += [f"Parameters, below `{page.section}`:", ""]
         lines += [
             f"- `{one.name}` ({_escaped(_kind(one, '`'))}): {_escaped(one.text or 'see above')}"
