@@ -238,3 +238,9 @@ def test_a_label_that_is_not_configured() -> None:
     found = standing(BaselineConfig(), Ground(namespace, (), FACTS, ()))
     assert (found.known, found.rules) == (False, ())
     assert Report(found, {}).exit_code == 1
+
+
+def test_a_namespace_that_gets_no_baseline_is_told_of_no_policies() -> None:
+    namespace = msgspec.convert({"metadata": {"name": "kube-system"}}, views.Object)
+    found = standing(BaselineConfig(), Ground(namespace, (), FACTS, ()))
+    assert (found.rules, found.problems, found.left) == ((), (), ())
