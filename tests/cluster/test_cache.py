@@ -164,16 +164,18 @@ def test_without_the_right_to_nodes(plane: ControlPlane, grant: Grant, agent: st
         wait_for(lambda: cache.synced, CATCH_UP, "namespaces, and the answer about nodes")
         assert cache.namespace_labels("default") is not None
         assert cache.facts() is NOTHING_KNOWN
-        assert cache.nodes.failure == (
+        reason = (
             f'{plane.url}/api/v1/nodes: 403 nodes is forbidden: User "half" cannot list resource'
             ' "nodes" in API group "" at the cluster scope: grant this to the user in a'
             " ClusterRole"
         )
+        # It is settled a moment before it says why, and well again when the watch is answered.
+        wait_for(lambda: cache.nodes.failure == reason, CATCH_UP, "the reason")
         assert not cache.namespaces.failure
         wait_for(lambda: len(refusals()) >= 3, CATCH_UP, "it to try again")
         grant("half-readers", "namespaces, nodes")
         wait_for(lambda: cache.facts().providers == {"aws", "gce", ""}, CATCH_UP, "the nodes")
-        assert not cache.nodes.failure
+        wait_for(lambda: not cache.nodes.failure, CATCH_UP, "the watch")
         assert len(refusals()) < 12
 
 
