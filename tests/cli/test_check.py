@@ -185,3 +185,14 @@ def test_what_is_nested_too_deep_to_be_looked_through_is_unreadable(
     out = capsys.readouterr().out
     assert "cannot read deep.json:1: " in out
     assert "Pod default/bad" in out
+
+
+@pytest.mark.parametrize("value", ["n", "yes", "on", "8080", "1.5"])
+@pytest.mark.usefixtures("folder")
+def test_an_unquoted_word_that_is_no_text_is_to_be_quoted(
+    value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = f"{{apiVersion: v1, kind: Service, metadata: {{name: a, labels: {{x: {value}}}}}}}"
+    Path("unquoted.yaml").write_text(manifest)
+    assert main(["check", "unquoted.yaml"]) == 1
+    assert "quote it" in capsys.readouterr().out

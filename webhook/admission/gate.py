@@ -6,6 +6,7 @@ configuration file: it is built from a Ruleset and asked with a Review.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -378,12 +379,16 @@ def _strongest(steps: tuple[Step, ...]) -> Action | None:
     return strongest if strongest is not Action.OFF else None
 
 
+_UNQUOTED = re.compile(r"Expected `str( \| null)?`, got `(bool|int|float)`")
+_QUOTE = "quote it: YAML reads words like yes, no, on and off, and numbers, as no text"
+
+
 def _malformed(error: Exception) -> Violation:
     what, _, path = str(error).partition(" - at `$")
     return Violation(
         path.rstrip("`").lstrip(".") or "object",
         f"must be readable: {what}" if what else "must not be nested this deep",
-        "correct it",
+        _QUOTE if _UNQUOTED.match(what) else "correct it",
         keys=NEVER_OLD,
     )
 
