@@ -145,6 +145,7 @@ def test_who_deletes_the_lease_does_not_switch_the_baseline_off(
     with running(connection, cache.run):
         wait_for(lambda: cache.synced, CATCH_UP, "the lists")
         assert cache.baseline("default") is Baseline.NONE
+        assert not cache.baseline_unread
         plane.kubectl("delete", *lease)
         wait_for(lambda: not cache.leases.items, CATCH_UP, "the end of the Lease")
         assert cache.baseline("default") is Baseline.NONE
@@ -152,7 +153,9 @@ def test_who_deletes_the_lease_does_not_switch_the_baseline_off(
 
 
 @pytest.mark.usefixtures("nodes")
-def test_without_the_right_to_nodes(plane: ControlPlane, grant: Grant, agent: str) -> None:
+def test_without_the_right_to_nodes(
+    plane: ControlPlane, grant: Grant, agent: str, caplog: pytest.LogCaptureFixture
+) -> None:
     grant("half-readers", "namespaces")
     connection = connect(plane.kubeconfig_for("half", ("half-readers",)), agent)
     cache = ClusterCache(connection)
@@ -172,6 +175,10 @@ def test_without_the_right_to_nodes(plane: ControlPlane, grant: Grant, agent: st
         # It is settled a moment before it says why, and well again when the watch is answered.
         wait_for(lambda: cache.nodes.failure == reason, CATCH_UP, "the reason")
         assert not cache.namespaces.failure
+        assert cache.baseline_unread
+        for _ in range(2):
+            assert cache.baseline("default") is Baseline.INACTIVE
+        assert caplog.text.count("grant list and watch on leases there") == 1
         wait_for(lambda: len(refusals()) >= 3, CATCH_UP, "it to try again")
         grant("half-readers", "namespaces, nodes")
         wait_for(lambda: cache.facts().providers == {"aws", "gce", ""}, CATCH_UP, "the nodes")

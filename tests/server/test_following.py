@@ -58,4 +58,5 @@ def test_each_resource_tells_that_it_cannot_be_followed(tmp_path: Path) -> None:
         assert f'netreeve_cluster_failing{{resource="{resource}"}} 0.0' in before
         assert f'netreeve_cluster_failing{{resource="{resource}"}} 1.0' in after
     assert "netreeve_cluster_synced 0.0" in after
+    assert "netreeve_baseline_unread 0.0" in after
     assert "netreeve_cluster_age_seconds{" not in after

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -27,6 +28,11 @@ from webhook.exemptions.claim import only
 REACHABLE = frozenset({"InternalIP", "ExternalIP"})
 CONTROLLER_LEASE = ("netreeve", "netreeve-control")
 LONGEST_REASON = 500
+_NO_BASELINE = (
+    "it is taken that no controller runs, so namespaces get no baseline and no pod waits for one; "
+    "grant list and watch on leases there"
+)
+log = logging.getLogger(__name__)
 Policies = dict[str, NetworkPolicy]
 NOTHING: Mapping[str, str] = {}
 
@@ -75,6 +81,7 @@ class ClusterCache:
         self.policies.subscribe(self._policies_changed)
         self._facts = NOTHING_KNOWN
         self._active = False
+        self._told = False
         self._by_namespace: dict[str, Policies] = {}
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
@@ -101,6 +108,9 @@ class ClusterCache:
         if not self.leases.settled:
             return Baseline.UNKNOWN
         if not self._active:
+            if self.baseline_unread and not self._told:
+                self._told = True
+                log.warning("%s may not be read: %s", self.leases.path, _NO_BASELINE)
             return Baseline.INACTIVE
         known = self.namespaces.items.get(namespace)
         if known is None:
@@ -110,6 +120,11 @@ class ClusterCache:
         policies = self._by_namespace.get(namespace, {}).values()
         covered = any(covers(policy, known.uid) for policy in policies)
         return Baseline.COVERED if covered else Baseline.PENDING
+
+    @property
+    def baseline_unread(self) -> bool:
+        """Whether nothing waits for a baseline only because RBAC keeps the Lease from us."""
+        return self.leases.settled and not self.leases.synced and not self._active
 
     def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
         """The NetworkPolicies of a namespace; None before they have been listed."""

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
 
 def observe_following(metrics: Metrics, cluster: ClusterCache) -> None:
-    """netreeve_cluster_synced, _failing and _age_seconds; no age before the first answer."""
+    """netreeve_cluster_synced, _failing, _age_seconds (none before the first answer), and
+    netreeve_baseline_unread."""
     metrics.gauge(
         "netreeve.cluster.synced",
         "",
         "1 when the namespaces and nodes are known",
         lambda: float(cluster.synced),
+    )
+    metrics.gauge(
+        "netreeve.baseline.unread",
+        "",
+        "1 while nothing waits for a baseline because the controller's Lease may not be read",
+        lambda: float(cluster.baseline_unread),
     )
     followed: dict[str, Reflector[Any]] = {
         "namespaces": cluster.namespaces,
