@@ -103,7 +103,8 @@ class Background:
         self._followed: tuple[Followed, ...] = ()
         self._changed = asyncio.Event()
         self._stale = False
-        self._ring = KeyRing()
+        self._keys: Keys | None = None
+        self._judging: Judge
         self._ends = math.inf
         """When the next exemption ends, Unix time: then what it lifted counts again."""
         self._counts: Mapping[tuple[str, ...], int] = {}
@@ -158,34 +159,33 @@ class Background:
             group.create_task(cache.run())
             while not cache.synced:
                 await asyncio.sleep(0.2)
-            keys = await stamp_keys(self._connection, self._lease[0], STAMP_SECRET)
-            judge = self._judge(plan, cache, keys)
             kinds = await collections(self._connection, plan.rules.workloads)
-            self._followed = tuple(self._follow(kind, judge) for kind in kinds)
+            self._followed = tuple(map(self._follow, kinds))
             for one in (cache.namespaces, cache.nodes, cache.policies):
                 one.subscribe(self._outdated)
-            await self._pass(group, plan, judge)
+            await self._pass(group, plan, cache)
 
-    def _judge(self, plan: Plan, cache: ClusterCache, keys: Keys | None) -> Judge:
+    def _judge(self, plan: Plan, cache: ClusterCache) -> Judge:
         """Without the keys of the stamps nobody can tell what is exempt, so nothing is."""
         provenance = Provenance(_Selecting(self._services), plan.baseline)
-        self._ring = KeyRing(keys)
-        trust = Trust.SHOW if keys is None else Trust.ASK
-        gate = Gate(plan.rules, _Around(cache), keys=self._ring, trust=trust)
+        trust = Trust.SHOW if self._keys is None else Trust.ASK
+        gate = Gate(plan.rules, _Around(cache), keys=KeyRing(self._keys), trust=trust)
         return Judge(plan.rules, gate, provenance, lambda: self._now().timestamp())
 
     def _services(self) -> Followed:
         return next(one for one in self._followed if one.kind.resource.resource == "services")
 
-    def _follow(self, kind: Kind, judge: Judge) -> Followed:
-        found = Followed(self._connection, kind, lambda: judge, self._count)
+    def _follow(self, kind: Kind) -> Followed:
+        found = Followed(self._connection, kind, lambda: self._judging, self._count)
         found.reflector.subscribe(lambda _: self._changed.set())
         return found
 
-    async def _pass(self, group: asyncio.TaskGroup, plan: Plan, judge: Judge) -> None:
+    async def _pass(self, group: asyncio.TaskGroup, plan: Plan, cache: ClusterCache) -> None:
         """Everything once, then what changes; everything again where it may have become stale."""
+        await self._has_new_keys()
         while True:
             self._stale = False
+            self._judging = self._judge(plan, cache)
             following = []
             for one in self._followed:  # one by one: a small burden, and owners before the owned
                 one.reflector.settled = False
@@ -194,22 +194,30 @@ class Background:
                 while not (one.reflector.settled or one.reflector.failure):
                     await asyncio.sleep(0.05)
             self._changed.set()
-            writing = group.create_task(self._report(plan, judge))
-            while not (self._stale or self._ends <= self._now().timestamp()):
+            writing = group.create_task(self._report(plan))
+            while not (
+                self._stale or self._ends <= self._now().timestamp() or await self._has_new_keys()
+            ):
                 await asyncio.sleep(plan.interval)
-            keys = await stamp_keys(self._connection, self._lease[0], STAMP_SECRET)
-            self._ring.keys = keys or self._ring.keys
             for task in (writing, *following):
                 task.cancel()
             await asyncio.wait((writing, *following))
 
-    async def _report(self, plan: Plan, judge: Judge) -> None:
+    async def _has_new_keys(self) -> bool:
+        """Whether the stamps have other keys than before: made after us, or exchanged."""
+        found = await stamp_keys(self._connection, self._lease[0], STAMP_SECRET)
+        if found is None or found == self._keys:
+            return False
+        self._keys = found
+        return True
+
+    async def _report(self, plan: Plan) -> None:
         while True:
             await self._changed.wait()
             await asyncio.sleep(self._settle)
             self._changed.clear()
             results = tuple(
-                replace(judge.result(kind, stored, own), folded=folded)
+                replace(self._judging.result(kind, stored, own), folded=folded)
                 for kind, stored, own, folded in rows(self._followed)
             )
             self._counts, self._statuses = _counted(results)
