@@ -24,7 +24,8 @@ from policies.model import (
 )
 from policies.network_policies.views import NetworkPolicy
 from tests.cases_format import CONFIG_HEADER, Case
-from webhook.admission.gate import Gate, Offline
+from webhook.admission.cluster import Offline
+from webhook.admission.gate import Gate
 from webhook.admission.patch import diff
 from webhook.admission.plan import Ruleset, Setting
 from webhook.cli import main

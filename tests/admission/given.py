@@ -11,7 +11,8 @@ import msgspec
 from policies.model import UPDATE, Action, NoParams, Policy, Request, Right, Rule, User, Violation
 from policies.objects import Service
 from policies.selectors import LabelSelector
-from webhook.admission.gate import Cluster, Gate, Review
+from webhook.admission.cluster import Cluster
+from webhook.admission.gate import Gate, Review
 from webhook.admission.plan import Ruleset, Setting, Step
 
 

@@ -19,7 +19,8 @@ from policies.resources import BUILT_IN, Resource, custom
 from policies.services.exposure import openings
 from policies.services.lengths import MOST_ENTRIES
 from policies.workloads import MOST_CONTAINERS, MOST_TEMPLATES, CustomWorkload
-from webhook.admission.gate import Gate, Offline, Review
+from webhook.admission.cluster import Offline
+from webhook.admission.gate import Gate, Review
 from webhook.admission.verdict import Verdict
 from webhook.config import GateConfig, ruleset
 

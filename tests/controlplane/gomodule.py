@@ -22,7 +22,9 @@ def program(
 
     Raises ToolchainError without a compiler, BuildError with what it said.
     """
-    sources = [path.read_bytes() for path in sorted(module.glob("*")) if path.suffix != ".py"]
+    # Only what Go reads: beside it Python has modules of its own, and their cache.
+    files = (path for path in sorted(module.glob("*")) if path.is_file())
+    sources = [path.read_bytes() for path in files if path.suffix != ".py"]
     recipe = [text.encode() for text in (package, *flags)]
     digest = hashlib.sha256(b"\0".join([*sources, *recipe])).hexdigest()[:12]
     system = f"{platform.system()}-{platform.machine()}".lower()

@@ -14,7 +14,8 @@ import jsonpatch
 
 from policies.model import CREATE, UPDATE, Request, Right, User
 from webhook.admission import messages
-from webhook.admission.gate import Gate, Offline, Review
+from webhook.admission.cluster import Offline
+from webhook.admission.gate import Gate, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Verdict
 from webhook.config import GateConfig, ruleset

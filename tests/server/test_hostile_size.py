@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.server.clients import Client, review
-from webhook.admission.gate import MOST_FINDINGS
+from webhook.admission.asking import MOST_FINDINGS
 
 SECONDS = 5.0
 """Far above what it takes, on a busy machine too."""

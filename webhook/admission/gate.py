@@ -6,28 +6,21 @@ configuration file: it is built from a Ruleset and asked with a Review.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from policies.model import (
     DELETE,
     NEVER_OLD,
-    NOTHING_KNOWN,
     UPDATE,
     Action,
-    Baseline,
-    ClusterFacts,
-    Policy,
     Request,
     Right,
-    Violation,
 )
-from policies.network_policies.views import NetworkPolicy
-from policies.workloads import shows_static_pod
+from webhook.admission.asking import apply, failed, malformed, mutate
 from webhook.admission.claiming import Case, is_claiming, may_claim
+from webhook.admission.cluster import Cluster
 from webhook.admission.exempt import NO_KEYS, Exemptions, Trust
 from webhook.admission.patch import Operation, diff, shell
 from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
@@ -45,46 +38,6 @@ from webhook.exemptions.stamp import KeyRing
 Steps = tuple[Step, ...]
 END_OF_TIME = 2.0e11
 """Unix time of the year 8307."""
-MOST_FINDINGS = 1000
-"""Of one policy on one object: 3 MB of external IPs would keep everyone waiting for 4 seconds."""
-
-
-class Cluster(Protocol):
-    """What the gate asks of a live cluster: snapshots from caches, never a request."""
-
-    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
-        """The labels of a namespace; None when they are not known."""
-
-    def baseline(self, namespace: str) -> Baseline | None:
-        """How a namespace stands to the baseline; None where nobody can know."""
-
-    def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
-        """The NetworkPolicies of a namespace; None when they are not known."""
-
-    def facts(self) -> ClusterFacts:
-        """Providers and node addresses as far as known."""
-
-    def exemption(self, namespace: str) -> Mapping[str, str]:
-        """The annotations of a namespace that are about an exemption; {} for none, or unknown."""
-
-
-class Offline:
-    """A cluster of which nothing is known; a start for those that know a little."""
-
-    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
-        return None
-
-    def baseline(self, namespace: str) -> Baseline | None:
-        return None
-
-    def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
-        return None
-
-    def facts(self) -> ClusterFacts:
-        return NOTHING_KNOWN
-
-    def exemption(self, namespace: str) -> Mapping[str, str]:
-        return {}
 
 
 class Review(msgspec.Struct, frozen=True):
@@ -172,14 +125,14 @@ class Gate:
             after = lane.read(review.object)
             before, subjects = shell(after), lane.resource.subjects(after)
         except UNREADABLE as error:
-            return Verdict((Finding(MALFORMED, Action.DENY, _malformed(error)),))
+            return Verdict((Finding(MALFORMED, Action.DENY, malformed(error)),))
         request = self._comparing(lane, self._placed(request), review.old)
         for step in lane.mutating:
             for setting in self._settings(step, request, before)[:1]:
                 try:
-                    _mutate(step.policy, setting, subjects, request)
+                    mutate(step.policy, setting, subjects, request)
                 except Exception as error:  # rule 1: a policy that raises is no allow
-                    finding = Finding(step.policy.id, Action.DENY, _failed(error))
+                    finding = Finding(step.policy.id, Action.DENY, failed(error))
                     return Verdict((finding,), (), (error,))
         stamps, questions = self._stamps(lane, review, after, subjects, answers)
         patch = (*diff(before, after), *stamps)
@@ -305,12 +258,12 @@ class Gate:
             subjects = lane.resource.subjects(view)
         except UNREADABLE as error:
             action = _strongest(steps)
-            return [Finding(MALFORMED, action, _malformed(error))] if action else [], view, ()
+            return [Finding(MALFORMED, action, malformed(error))] if action else [], view, ()
         findings: list[Finding] = []
         for step in steps:
             for setting in self._settings(step, request, view):
                 if setting.action is not Action.OFF:
-                    _apply(step.policy, setting, subjects, request, to=findings, errors=errors)
+                    apply(step.policy, setting, subjects, request, to=findings, errors=errors)
         return findings, view, subjects
 
     def _settings(self, step: Step, request: Request, view: Any) -> tuple[Setting, ...]:
@@ -321,54 +274,6 @@ class Gate:
         return step.settings(request.namespaceLabels)
 
 
-def _apply(
-    policy: Policy[Any, Any],
-    setting: Setting,
-    subjects: tuple[Any, ...],
-    request: Request,
-    *,
-    to: list[Finding],
-    errors: list[Exception],
-) -> None:
-    """Add what the policy finds to ``to``, and what it raises to ``errors`` as well."""
-    assert policy.validate is not None  # plan.lanes put it among the validating
-    most = len(to) + MOST_FINDINGS
-    try:
-        for subject in subjects:
-            for violation in policy.validate(subject, request, setting.params):
-                if len(to) == most:
-                    to.append(Finding(policy.id, setting.action, _TOO_MANY))
-                    return
-                action = _limited(setting.action, violation.at_most)
-                if shows_static_pod(subject, request):
-                    action = _limited(action, Action.AUDIT)
-                to.append(Finding(policy.id, action, violation))
-    except Exception as error:  # rule 1: a policy that raises has found a violation
-        errors.append(error)
-        to.append(Finding(policy.id, setting.action, _failed(error)))
-
-
-_TOO_MANY = Violation(
-    "object",
-    f"must not violate this policy more than {MOST_FINDINGS} times",
-    "correct what is listed first",
-    keys=NEVER_OLD,
-)
-
-
-def _mutate(
-    policy: Policy[Any, Any], setting: Setting, subjects: tuple[Any, ...], request: Request
-) -> None:
-    assert policy.mutate is not None  # plan.lanes put it among the mutating
-    if setting.action is not Action.OFF:
-        for subject in subjects:
-            policy.mutate(subject, request, setting.params)
-
-
-def _limited(action: Action, limit: Action | None) -> Action:
-    return limit if limit and limit.strength < action.strength else action
-
-
 def _strongest(steps: tuple[Step, ...]) -> Action | None:
     actions = [
         setting.action
@@ -377,26 +282,3 @@ def _strongest(steps: tuple[Step, ...]) -> Action | None:
     ]
     strongest = max(actions, key=lambda action: action.strength)
     return strongest if strongest is not Action.OFF else None
-
-
-_UNQUOTED = re.compile(r"Expected `str( \| null)?`, got `(bool|int|float)`")
-_QUOTE = "quote it: YAML reads words like yes, no, on and off, and numbers, as no text"
-
-
-def _malformed(error: Exception) -> Violation:
-    what, _, path = str(error).partition(" - at `$")
-    return Violation(
-        path.rstrip("`").lstrip(".") or "object",
-        f"must be readable: {what}" if what else "must not be nested this deep",
-        _QUOTE if _UNQUOTED.match(what) else "correct it",
-        keys=NEVER_OLD,
-    )
-
-
-def _failed(error: Exception) -> Violation:
-    return Violation(
-        "object",
-        f"could not be judged: the policy failed with {type(error).__name__}",
-        "report this with the object; an administrator can switch the policy off meanwhile",
-        keys=NEVER_OLD,
-    )

@@ -17,8 +17,9 @@ import msgspec
 
 from policies.model import CREATE, UPDATE, Request, User
 from policies.resources import BUILT_IN, Resource, by_resource, custom
+from webhook.admission.cluster import Offline
 from webhook.admission.exempt import Trust
-from webhook.admission.gate import END_OF_TIME, Gate, Offline, Review
+from webhook.admission.gate import END_OF_TIME, Gate, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, in_order
 from webhook.audit.check import found, status_of

@@ -12,7 +12,8 @@ import msgspec
 
 from policies.network_policies.views import NetworkPolicy
 from policies.resources import Resource
-from webhook.admission.gate import Gate, Offline
+from webhook.admission.cluster import Offline
+from webhook.admission.gate import Gate
 from webhook.admission.plan import UNREADABLE
 from webhook.audit.judge import admitted, creation, namespace_labels
 from webhook.audit.kinds import Kinds, find

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NoReturn
 
+from webhook.admission.cluster import Cluster
 from webhook.admission.exempt import NO_KEYS
-from webhook.admission.gate import Cluster, Gate
+from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset, lanes
 from webhook.config import ConfigError
 from webhook.config.reload import ConfigFile

@@ -18,7 +18,8 @@ from policies.namespaces.mesh_injection import POLICY, Params
 from policies.namespaces.meshes import KEYS, MESHES
 from policies.objects import Namespace, ObjectMeta
 from tests.policies.namespaces.given import metadata, parameters, pod
-from webhook.admission.gate import Gate, Offline, Review
+from webhook.admission.cluster import Offline
+from webhook.admission.gate import Gate, Review
 from webhook.admission.plan import Ruleset, Setting, Step
 
 SHOP = Request(operation=CREATE, group="", resource="namespaces", namespace="shop", name="shop")

@@ -19,8 +19,9 @@ from msgspec.structs import replace
 
 from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
+from webhook.admission.cluster import Offline
 from webhook.admission.exempt import Trust
-from webhook.admission.gate import Gate, Offline
+from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Exempt
 from webhook.audit.background.kept import Followed, rows

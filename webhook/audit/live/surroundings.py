@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from policies.model import NOTHING_KNOWN, ClusterFacts
 from policies.network_policies.views import NetworkPolicy
-from webhook.admission.gate import Offline
+from webhook.admission.cluster import Offline
 
 
 class Surroundings(Offline):
