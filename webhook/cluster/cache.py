@@ -1,4 +1,4 @@
-"""What the gate asks of the live cluster, answered from memory: implements `admission.cluster.Cluster`.
+"""What the gate asks of the live cluster, from memory: implements `admission.cluster.Cluster`.
 
 Reads, and needs no more than list and watch on namespaces and nodes (core group), networkpolicies
 (networking.k8s.io) and, in the namespace of the controller, leases (coordination.k8s.io). What
