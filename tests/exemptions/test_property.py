@@ -316,8 +316,10 @@ class Exempting(RuleBasedStateMachine):
     # --- the oracle
 
     def _own(self, where: str, name: str) -> set[str]:
-        """Stamps that were written there for workloads of a name."""
-        return {one[STAMP] for at, one in self.stamped if at == where and f'/{name}"' in one[STAMP]}
+        """Stamps that were written there for workloads of a name, or that could stand for it."""
+        names = tuple(f'/{one}"' for one in (name, name.rpartition("-")[0]) if one)
+        stamps = [one[STAMP] for at, one in self.stamped if at == where]
+        return {stamp for stamp in stamps if any(one in stamp for one in names)}
 
     def _stored(self) -> list[Place]:
         return sorted(place for place in self.world.store if place[0] != "namespaces")
