@@ -182,6 +182,20 @@ class Exempting(RuleBasedStateMachine):
         self, who: str, where: str, claimed: dict[str, str], data: st.DataObject
     ) -> None:
         annotations = data.draw(st.sampled_from([claimed, *self.seen]))
+        self._around_with(who, where, annotations)
+
+    @precondition(lambda self: self._stored())
+    @rule(who=st.sampled_from(["root", "root", "anna"]), pod=SPECS, data=st.data())
+    def meanwhile(self, who: str, pod: dict[str, Any], data: st.DataObject) -> None:
+        """Somebody exempts a namespace for a while, in which Jane changes what runs there."""
+        where = data.draw(st.sampled_from(self._stored()))[1]
+        self._around_with(who, where, claim(*BOTH))
+        self.change(pod=pod, data=data)
+        self.write(place=("pods", where, "new"), claimed={}, pod=pod, data=data)
+        self._around_with("jane", where, {})
+        self.run()
+
+    def _around_with(self, who: str, where: str, annotations: dict[str, str]) -> None:
         new = namespace({}, where)
         obj = copy.deepcopy(self.world.store.get(("namespaces", "", where), new))
         obj["metadata"]["annotations"] = dict(annotations)
