@@ -43,11 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    where = command.add_mutually_exclusive_group()
-    where.add_argument(
-        "-A", "--all-namespaces", action="store_true", help="the whole cluster (the default)"
-    )
-    where.add_argument("-n", "--namespace", default="", help="only this namespace")
+    options.add_scope(command)
     command.add_argument(
         "--recheck",
         action="store_true",

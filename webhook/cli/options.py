@@ -44,6 +44,16 @@ class UsageError(Exception):
     """What was asked for cannot be."""
 
 
+def add_scope(command: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """``-A`` and ``-n``; the group, for what excludes both."""
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="the whole cluster (the default)"
+    )
+    where.add_argument("-n", "--namespace", default="", help="only this namespace")
+    return where
+
+
 def add_cluster(command: argparse.ArgumentParser) -> None:
     """``--kubeconfig`` and ``--context``."""
     command.add_argument(
