@@ -150,6 +150,29 @@ def configured(protected: Protected, baseline: dict[str, Any]) -> Iterator[None]
         protected.config.write_text(before)
 
 
+@contextmanager
+def webhook_down(protected: Protected) -> Iterator[None]:
+    """Its configuration is deleted, as somebody would who has to; then it is registered again."""
+    for kind in ("validating", "mutating"):
+        protected.kubectl("delete", f"{kind}webhookconfiguration", "00-netreeve")
+    name = fresh(1, "probe")[0]
+    probe = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    wait_for(
+        lambda: (
+            LABEL
+            not in protected.kubectl(
+                "create", "--dry-run=server", "-f", "-", "-o", "json", stdin=json.dumps(probe)
+            ).stdout
+        ),
+        10,
+        "the API server to forget the webhooks",
+    )
+    try:
+        yield
+    finally:
+        protected.gated.register()
+
+
 class Order:
     """When what was done, by the one clock of the API server's audit log."""
 

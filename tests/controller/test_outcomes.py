@@ -18,6 +18,7 @@ from tests.controller.protected import (
     configured,
     fresh,
     pod,
+    webhook_down,
 )
 from tests.controlplane.wait import wait_for
 
@@ -38,19 +39,19 @@ def await_reason(protected: Protected, namespace: str, reason: str) -> dict[str,
     return protected.status(namespace)
 
 
-def test_a_policy_of_the_users_own_is_left_alone_and_told(
-    protected: Protected, controller: Control
-) -> None:
+def test_a_policy_of_the_users_own_is_left_alone_and_told(protected: Protected) -> None:
+    """In a namespace that was there before the gate, and is adopted."""
     (name,) = fresh(1, "taken")
-    with controller.frozen():
+    with webhook_down(protected):
         protected.api.create(NAMESPACES, {"metadata": {"name": name}})
         own = {"metadata": {"name": "default-deny"}, "spec": INGRESS_ONLY}
         made = protected.api.create(POLICIES.format(name), own)
+    protected.api.patch(f"{NAMESPACES}/{name}", {"metadata": {"labels": {LABEL: "default-deny"}}})
     status = await_reason(protected, name, "NameTaken")
     assert status["state"] == "failing"
     assert "default-deny" in status["message"]
     policies = protected.policies(name)
-    assert set(policies) == GENERATED
+    assert set(policies) == {"allow-dns", "default-deny"}
     assert policies["default-deny"]["metadata"]["uid"] == made["metadata"]["uid"]
     assert policies["default-deny"]["spec"] == INGRESS_ONLY
     assert "labels" not in policies["default-deny"]["metadata"]
@@ -134,12 +135,12 @@ def test_a_label_that_is_taken_off_properly_stays_off(
     protected.api.patch(path, {"metadata": {"labels": {LABEL: None}}})
     assert protected.status(namespace) == {}
     wait_for(lambda: "Released" in events(protected, namespace), SOON, "the event")
-    wait_for(lambda: left_over(controller) == len(GENERATED), SOON, "the metric")
+    wait_for(lambda: left_over(controller) == len(GENERATED), SOON, "the metric to count them")
     assert LABEL not in protected.api.get(path)["metadata"]["labels"]
     assert set(protected.policies(namespace)) == GENERATED
     protected.api.patch(path, {"metadata": {"labels": {LABEL: "default-deny"}}})
     protected.await_covered([namespace])
-    wait_for(lambda: left_over(controller) == 0, SOON, "the metric")
+    wait_for(lambda: left_over(controller) == 0, SOON, "the metric to count none")
 
 
 def events(protected: Protected, namespace: str) -> set[str]:

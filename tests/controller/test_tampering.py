@@ -2,9 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from tests.controller.protected import (
     Protected,
     fresh,
     scaled,
+    webhook_down,
 )
 from tests.controlplane.wait import wait_for
 
@@ -129,29 +129,6 @@ def test_who_may_edit_a_namespace_may_not_take_its_label(
     assert result.returncode
     assert "baseline-guard" in result.stderr
     assert protected.status(namespace)["state"] == "covered"
-
-
-@contextmanager
-def webhook_down(protected: Protected) -> Iterator[None]:
-    """Its configuration is deleted, as somebody would who has to; then it is registered again."""
-    for kind in ("validating", "mutating"):
-        protected.kubectl("delete", f"{kind}webhookconfiguration", "00-netreeve")
-    name = fresh(1, "probe")[0]
-    probe = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    wait_for(
-        lambda: (
-            LABEL
-            not in protected.kubectl(
-                "create", "--dry-run=server", "-f", "-", "-o", "json", stdin=json.dumps(probe)
-            ).stdout
-        ),
-        10,
-        "the API server to forget the webhooks",
-    )
-    try:
-        yield
-    finally:
-        protected.gated.register()
 
 
 def test_what_was_done_while_the_webhook_was_down_is_repaired(
