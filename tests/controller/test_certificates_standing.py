@@ -38,6 +38,7 @@ from webhook.controller.certificates.wanted import (
     filled,
     is_filled,
     read,
+    loosens,
     tightens,
 )
 
@@ -241,6 +242,15 @@ def test_only_what_can_newly_fail_needs_a_proof() -> None:
     assert not tightens(WANTED, [webhook])
     loose = Wanted(VALIDATING, "00-netreeve", ({**WEBHOOK, "failurePolicy": "Ignore"},))
     assert not tightens(loose, [webhook])
+
+
+def test_what_fails_open_from_now_on_has_loosened() -> None:
+    (webhook,) = WANTED.webhooks
+    loose = Wanted(WANTED.kind, WANTED.name, ({**webhook, "failurePolicy": "Ignore"},))
+    assert loosens(loose, [webhook])
+    for live in ([], [dict(loose.webhooks[0])], [{**webhook, "name": "another"}]):
+        assert not loosens(loose, live)
+    assert not loosens(WANTED, [webhook])
 
 
 GOOD = "kind: {kind}\nmetadata: {{name: 00-netreeve}}\nwebhooks: [{{name: gate.netreeve.io}}]\n"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.controlplane.cluster import ControlPlane
+from tests.deploy.by_kubectl import install, uninstall
 
 
 @pytest.fixture(scope="package")
@@ -16,3 +17,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         controller_manager=True, folder=tmp_path_factory.mktemp("deployed")
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
+    """Enforcing, as kubectl users install it; nothing of it runs."""
+    install(cluster, "enforce")
+    yield cluster
+    uninstall(cluster, "enforce")

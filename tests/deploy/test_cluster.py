@@ -24,18 +24,6 @@ DEPLOY = CHART.parent
 SERVE, CONTROL = (f"system:serviceaccount:netreeve:netreeve-{one}" for one in ("serve", "control"))
 
 
-@pytest.fixture(scope="module")
-def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
-    """With the manifest that kubectl users apply; nothing of it runs."""
-    cluster.kubectl("apply", "--server-side", "-f", DEPLOY / "install.yaml")
-    yield cluster
-    cluster.kubectl("delete", "-f", DEPLOY / "install.yaml", "--wait=false")
-    gone = ("get", "namespace", "netreeve", "--ignore-not-found", "-o", "name")
-    for pod in cluster.kubectl("get", "pods", "-n", "netreeve", "-o", "name").stdout.split():
-        cluster.kubectl("delete", pod, "-n", "netreeve", "--force", "--grace-period=0", check=False)
-    wait_for(lambda: not cluster.kubectl(*gone).stdout, 60, "the namespace to go")
-
-
 class TestManifests:
     @pytest.mark.parametrize("stage", manifests.STAGES)
     def test_the_api_server_takes_every_object(self, cluster: ControlPlane, stage: str) -> None:

@@ -18,12 +18,20 @@ from webhook.config.jsonschema import schema
 
 DEPLOY = CHART.parent
 STAGES = ("audit", "warn", "enforce")
-FIRST = ("Namespace", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+FIRST = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "Namespace")
 """kubectl works through a file from the top, when it deletes as well: nobody must wait for a gate
 that is about to go."""
-OF_A_STAGE = ("netreeve-config", "netreeve-webhooks")
+OF_A_STAGE = (
+    ("ConfigMap", "netreeve-config"),
+    ("ConfigMap", "netreeve-webhooks"),
+    ("ValidatingAdmissionPolicyBinding", "netreeve-excluded"),
+)
 OF_THE_CHART = ("apiVersion", "kind", "stage")
 HEAD = "# Rendered from deploy/chart by `make manifests`: change that.\n"
+BESIDE = """\
+# It needs one of deploy/stages beside it, so that applying it again leaves the stage as it is:
+#   kubectl apply -f deploy/install.yaml -f deploy/stages/audit/stage.yaml
+"""
 
 
 def values_schema() -> str:
@@ -40,17 +48,18 @@ def values_schema() -> str:
 
 
 def install() -> str:
-    """Everything for ``kubectl apply``, in the order in which it may also be deleted."""
+    """What is the same in every stage, in the order in which it may also be deleted."""
     documents = _documents(template({"namespace": {"create": True}}))
+    chosen = [text for text in documents if _identity(text) not in OF_A_STAGE]
     ranks = {kind: rank for rank, kind in enumerate(FIRST)}
-    documents.sort(key=lambda text: ranks.get(_kind(text), len(FIRST)))
-    return HEAD + "".join(f"---\n{text}" for text in documents)
+    chosen.sort(key=lambda text: ranks.get(_identity(text)[0], len(FIRST)))
+    return HEAD + BESIDE + "".join(f"---\n{text}" for text in chosen)
 
 
 def stage(name: str) -> str:
-    """What is different in a stage: the two ConfigMaps, for ``kubectl apply`` and as a patch."""
+    """What is different in a stage: all that install.yaml has not."""
     documents = _documents(template({"stage": name}))
-    chosen = [text for text in documents if _name(text) in OF_A_STAGE]
+    chosen = [text for text in documents if _identity(text) in OF_A_STAGE]
     return HEAD + "".join(f"---\n{text}" for text in chosen)
 
 
@@ -74,12 +83,10 @@ def _documents(text: str) -> list[str]:
     return [part for part in plain if parse(part)]
 
 
-def _kind(text: str) -> str:
-    return str(parse(text)[0]["kind"])
-
-
-def _name(text: str) -> str:
-    return str(parse(text)[0]["metadata"]["name"])
+def _identity(text: str) -> tuple[str, str]:
+    """Kind and name."""
+    (found,) = parse(text)
+    return str(found["kind"]), str(found["metadata"]["name"])
 
 
 def main() -> None:

@@ -240,13 +240,17 @@ def generation_of(installed: Installed, kind: str) -> int:
 
 
 def test_a_changed_configuration_of_the_chart_is_taken_up(installed: Installed) -> None:
-    """From enforce to audit and back, as two upgrades."""
+    """From enforce to audit and back, as two upgrades; that nothing is denied any more is told."""
     await_filled(installed)
     for policy in ("Ignore", "Fail"):
         installed.want(validating=policy, mutating=policy)
         for kind in KINDS:
             wait_for(lambda k=kind, p=policy: installed.webhooks(k)[0]["failurePolicy"] == p,  # type: ignore[misc]
                      SOON, f"{policy} in {kind}")  # fmt: skip
+    ended = ("get", "events", "--field-selector=reason=EnforcementEnded", "-o", "json")
+    for kind in KINDS.values():
+        wait_for(lambda k=kind: f"{k}WebhookConfiguration" in installed.kubectl(*ended).stdout,  # type: ignore[misc]
+                 SOON, f"the event about the {kind} one")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["netreeve-tls", "netreeve-ca", "netreeve-stamp"])

@@ -35,6 +35,12 @@ system:serviceaccount:{{ .Release.Namespace }}:netreeve-control
 {{ concat (list .Release.Namespace) (.Values.config.excludedNamespaces | default list) | uniq | sortAlpha | toJson }}
 {{- end }}
 
+{{/* The names of all namespaces in which nothing is judged. */}}
+{{- define "netreeve.neverJudged" -}}
+{{- $system := (.Files.Get "files/registration.yaml" | fromYaml).systemNamespaces }}
+{{- include "netreeve.excludedNamespaces" . | fromJsonArray | concat $system | uniq | sortAlpha | toJson }}
+{{- end }}
+
 {{/* The GateConfig as a document. */}}
 {{- define "netreeve.config" -}}
 {{- $config := deepCopy .Values.config }}
@@ -139,8 +145,7 @@ annotations:
 {{- $root := .root }}
 {{- $registration := $root.Files.Get "files/registration.yaml" | fromYaml }}
 {{- $rules := index $registration .path }}
-{{- $system := $registration.systemNamespaces }}
-{{- $excluded := include "netreeve.excludedNamespaces" $root | fromJsonArray | concat $system | uniq | sortAlpha }}
+{{- $excluded := include "netreeve.neverJudged" $root | fromJsonArray }}
 apiVersion: admissionregistration.k8s.io/v1
 kind: {{ .kind }}WebhookConfiguration
 metadata:

@@ -27,6 +27,7 @@ from webhook.controller.certificates.wanted import (
     bundles,
     filled,
     is_filled,
+    loosens,
     read,
     tightens,
 )
@@ -36,6 +37,9 @@ POLL_SECONDS = 2.0
 """Two small files; the kubelet itself takes up to a minute to write a changed ConfigMap."""
 Proof = Callable[[bytes], Awaitable[str]]
 """Has a server prove itself with a CA bundle; why it did not, "" when it did."""
+ENDED = (
+    "nothing is denied any more: the stage was enforce, and what was installed since has another"
+)
 log = logging.getLogger(__name__)
 
 
@@ -159,12 +163,21 @@ class Configurations:
         await self._tell(wanted, live)
 
     async def _tell(self, wanted: Wanted, live: Live) -> None:
-        active = bool(live.webhooks)
-        note = "filled: requests go to Netreeve" if not active else "set to what it should be"
-        log.info("%s %s: %s", wanted.kind, wanted.name, note)
+        loosened = loosens(wanted, live.webhooks)
+        reason, note = "WebhooksUpdated", "set to what it should be"
+        if not live.webhooks:
+            reason, note = "WebhooksActivated", "filled: requests go to Netreeve"
+        elif loosened:
+            reason, note = "EnforcementEnded", ENDED
+        log.log(
+            logging.WARNING if loosened else logging.INFO,
+            "%s %s: %s",
+            wanted.kind,
+            wanted.name,
+            note,
+        )
         about = Reference(API_VERSION, wanted.kind, wanted.name, uid=live.uid)
-        reason = "WebhooksUpdated" if active else "WebhooksActivated"
-        await self._events.tell(Event(about, reason, note, "FillWebhooks"))
+        await self._events.tell(Event(about, reason, note, "FillWebhooks", warning=loosened))
 
     def _live(self, wanted: Wanted) -> Live | None:
         reflector = self._reflectors.get((wanted.kind, wanted.name))

@@ -80,12 +80,20 @@ def is_filled(wanted: Wanted, bundle: bytes, live: Sequence[Mapping[str, Any]]) 
 
 def tightens(wanted: Wanted, live: Sequence[Mapping[str, Any]]) -> bool:
     """Whether requests may fail afterwards that could not before, if no server denies rightly."""
-    before = {one.get("name"): one.get("failurePolicy", "Fail") for one in live}
-    return any(
-        one["name"] not in before
-        or (one.get("failurePolicy", "Fail") == "Fail" and before[one["name"]] != "Fail")
-        for one in wanted.webhooks
-    )
+    before = _failing(live)
+    after = _failing(wanted.webhooks)
+    return any(name not in before or (fails and not before[name]) for name, fails in after.items())
+
+
+def loosens(wanted: Wanted, live: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a webhook that fails closed will fail open: the stage was enforce, and is not."""
+    after = _failing(wanted.webhooks)
+    return any(fails and not after.get(name, True) for name, fails in _failing(live).items())
+
+
+def _failing(webhooks: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """By name: whether what it is asked about fails while nobody answers."""
+    return {str(one.get("name")): one.get("failurePolicy", "Fail") == "Fail" for one in webhooks}
 
 
 def bundles(live: Sequence[Mapping[str, Any]]) -> list[bytes]:

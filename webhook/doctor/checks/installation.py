@@ -15,7 +15,10 @@ INACTIVE = warning(
     "The configurations are empty until a server has proven that it denies, so nothing is gated.",
 )
 CONFIG = error("config-broken", "Servers keep the last configuration that they could read.")
-HELM = "helm upgrade --install netreeve deploy/chart, or kubectl apply -f deploy/install.yaml"
+HELM = (
+    "helm upgrade --install netreeve deploy/chart, or kubectl apply -f deploy/install.yaml with a "
+    "file of deploy/stages"
+)
 
 
 def run(seen: Seen) -> Iterator[Finding]:

@@ -14,7 +14,10 @@ ENFORCING_OPEN = warning(
 CLOSED_EARLY = warning(
     "closed-but-not-enforcing", "Nothing is denied, and yet an outage stops every request."
 )
-REMEDY = "helm upgrade with the stage that is meant: audit, warn or enforce"
+REMEDY = (
+    "install the stage that is meant: helm upgrade --reset-then-reuse-values --set stage=enforce, or "
+    "kubectl apply -f deploy/stages/enforce/stage.yaml"
+)
 
 
 def run(seen: Seen) -> Iterator[Finding]:
