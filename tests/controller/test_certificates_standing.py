@@ -37,8 +37,8 @@ from webhook.controller.certificates.wanted import (
     WantedError,
     filled,
     is_filled,
-    read,
     loosens,
+    read,
     tightens,
 )
 

@@ -15,8 +15,8 @@ CLOSED_EARLY = warning(
     "closed-but-not-enforcing", "Nothing is denied, and yet an outage stops every request."
 )
 REMEDY = (
-    "install the stage that is meant: helm upgrade --reset-then-reuse-values --set stage=enforce, or "
-    "kubectl apply -f deploy/stages/enforce/stage.yaml"
+    "install the stage that is meant: helm upgrade --reset-then-reuse-values --set stage=STAGE, "
+    "or kubectl apply -f deploy/stages/STAGE/stage.yaml"
 )
 
 
