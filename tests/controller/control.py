@@ -50,6 +50,11 @@ class Control:
         stack.callback(self._spawner.close)
         stack.callback(self.stop)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self._process.running
+
     def start(self) -> None:
         """Start it and wait until it knows the cluster; another one may lead."""
         self._process.start(self._spawner)
