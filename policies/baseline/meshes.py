@@ -55,6 +55,8 @@ class _Mesh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 TABLE: Mapping[Mode, _Mesh] = load("mesh_ports", dict[Mode, _Mesh])
+NAMES = frozenset(need.name for mesh in TABLE.values() for need in mesh.needs)
+"""Of all NetworkPolicies that a namespace may need for its mesh."""
 
 
 class Needed(NamedTuple):

@@ -129,10 +129,18 @@ def opened(allow: Allow, facts: Facts, tunnels: tuple[Port, ...]) -> tuple[Opene
     """
     values = msgspec.structs.asdict(allow)
     return tuple(
-        Opened(f"allow-{_kebab(field)}", tuple(make(values[field], facts, tunnels)))
-        for field, make in _PRESETS.items()
-        if values[field]
+        Opened(_name(field), tuple(_PRESETS[field](values[field], facts, tunnels)))
+        for field in _used(allow)
     )
+
+
+def names(allow: Allow) -> frozenset[str]:
+    """Of the NetworkPolicies of these presets, whether or not the facts let them open anything."""
+    return frozenset(map(_name, _used(allow)))
+
+
+def _used(allow: Allow) -> list[str]:
+    return [field for field in _PRESETS if getattr(allow, field)]
 
 
 def problems(allow: Allow, facts: Facts, *, ip_blocks_match_nodes: bool) -> Iterator[Problem]:
@@ -147,8 +155,9 @@ def problems(allow: Allow, facts: Facts, *, ip_blocks_match_nodes: bool) -> Iter
         )
 
 
-def _kebab(name: str) -> str:
-    return "".join(f"-{one.lower()}" if one.isupper() else one for one in name)
+def _name(field: str) -> str:
+    kebab = "".join(f"-{one.lower()}" if one.isupper() else one for one in field)
+    return f"allow-{kebab}"
 
 
 def _same_namespace(value: bool, facts: Facts, tunnels: tuple[Port, ...]) -> Iterator[Grant]:

@@ -2,7 +2,8 @@
 
 Fields: spec, owners and Netreeve's labels of the NetworkPolicies that the controller wrote, on
 CREATE, UPDATE and DELETE; metadata.name of anybody's new NetworkPolicy in a namespace
-under a baseline; metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything
+under a baseline, where the controller writes one of that name;
+metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything
 by the controller; the deletion by the namespace controller, so that a namespace can end; a
 configured baseline for a namespace that has none; and with the right to exempt from ``baseline``,
 another label or none, and the deletion of policies that may be left over: of a namespace that has
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies.baseline import meshes, presets
 from policies.baseline.config import DEFAULT, BaselineConfig
 from policies.model import CREATE, DELETE, UPDATE, Action, Policy, Request, Right, Rule, Violation
 from policies.network_policies.managed import (
@@ -67,7 +69,7 @@ def _own(policy: NetworkPolicy, request: Request, config: BaselineConfig) -> Ite
     """
     name = (policy.metadata and policy.metadata.name) or ""
     baseline = (request.namespaceLabels or {}).get(BASELINE)
-    if not config.enabled or baseline is None or name not in ESSENTIAL:
+    if not config.enabled or baseline is None or name not in _names(baseline, config):
         return
     if name == DEFAULT_DENY and denies_everything(policy.spec):
         return
@@ -76,6 +78,14 @@ def _own(policy: NetworkPolicy, request: Request, config: BaselineConfig) -> Ite
         f"must not be {name}: the name belongs to the namespace's baseline",
         "use another name: what a NetworkPolicy of your own allows is added to the baseline",
     )
+
+
+def _names(name: str, config: BaselineConfig) -> frozenset[str]:
+    """Of what the controller writes under this baseline; a namespace may join a mesh any time."""
+    baseline = config.baseline(name)
+    if baseline is None:
+        return frozenset(ESSENTIAL)
+    return meshes.NAMES.union(ESSENTIAL, presets.names(baseline.allow), baseline.policies)
 
 
 def _deletion(
