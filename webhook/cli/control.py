@@ -102,7 +102,7 @@ def _add_certificates(command: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     # Loads the controller and the Kubernetes client, a second that no other command needs.
     from webhook.cli.wiring.control import Options, control  # noqa: PLC0415
-    from webhook.server.assemble import StartError  # noqa: PLC0415
+    from webhook.server.start import StartError  # noqa: PLC0415
 
     if (args.cert_source == "files") != (args.ca_bundle is not None):
         print("netreeve: --cert-source files and --ca-bundle belong together", file=sys.stderr)

@@ -60,6 +60,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=run)
+    _add_addresses(command)
+    _add_files(command)
+    _add_end(command)
+    add_lease(command)
+    add_service(command)
+    _add_cluster(command)
+
+
+def _add_addresses(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -69,6 +78,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "private GKE clusters reach nodes on 443 and 10250 only: use :10250 there",
     )
     add_health(command)
+
+
+def _add_files(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cert-dir",
         metavar="DIR",
@@ -91,6 +103,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "32 random bytes for the stamps of exemptions (docs/exemptions.md); without it, nothing "
         "is exempt by annotation",
     )
+
+
+def _add_end(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--drain",
         metavar="SECONDS",
@@ -107,8 +122,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how long, after that, to leave open the connections on which an API server may be "
         f"sending; ends when it has closed them (default: {LINGER_SECONDS:g})",
     )
-    add_lease(command)
-    add_service(command)
+
+
+def _add_cluster(command: argparse.ArgumentParser) -> None:
     cluster = command.add_mutually_exclusive_group()
     cluster.add_argument(
         "--kubeconfig",
@@ -125,7 +141,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     # Loads the server, 0.4 s, which no other command needs.
-    from webhook.server.assemble import StartError, serve  # noqa: PLC0415
+    from webhook.server.assemble import serve  # noqa: PLC0415
+    from webhook.server.start import StartError  # noqa: PLC0415
 
     with _options(args) as options:
 

@@ -1,25 +1,17 @@
-"""Builds the server from its options and runs it: which part gets which, and nothing else.
-
-Every error that a person can cause at the start becomes a StartError that says what to do.
-"""
+"""Builds the server from its options and runs it: which part gets which, and nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
 import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvloop
-from opentelemetry.sdk.resources import Resource
 
 from webhook.admission.plan import Ruleset
 from webhook.config import ConfigError, GateConfig, ruleset
@@ -29,7 +21,7 @@ from webhook.server.app import Webhook
 from webhook.server.following import observe_following
 from webhook.server.health import Readiness, health
 from webhook.server.limits import Limits
-from webhook.server.listen import Address, bind, bound
+from webhook.server.listen import Address, bound
 from webhook.server.listener import Listener
 from webhook.server.protocol import Guard
 from webhook.server.reload import ConfigWatch, make_gate
@@ -37,10 +29,15 @@ from webhook.server.run import Pulse, Server, settle
 from webhook.server.selfproof import SelfProof, itself
 from webhook.server.stampkeys import StampKeys
 from webhook.server.standalone import make_certificates
+from webhook.server.start import (
+    HEALTH_LIMITS,
+    StartError,
+    listening,
+    observe_readiness,
+    reason,
+    recording,
+)
 from webhook.server.tls import CertificateError, CertificateHolder
-from webhook.telemetry import spans
-from webhook.telemetry.lines import LineWriter
-from webhook.telemetry.logs import Handler, Log
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.telemetry import Telemetry
 
@@ -48,11 +45,8 @@ if TYPE_CHECKING:
     from webhook.cluster.access import Access
     from webhook.cluster.cache import ClusterCache
 
-HEALTH_LIMITS = Limits(connections=128, idle=60.0)
-
-
-class StartError(Exception):
-    """The server cannot start as it was asked to; the text says what to do."""
+Endless = Coroutine[Any, Any, None]
+"""What runs beside the listeners, until they end."""
 
 
 @dataclass(frozen=True)
@@ -121,61 +115,91 @@ class _Cluster(NamedTuple):
 async def _serve(
     options: Options, parts: _Parts, announce: Callable[[Address, Address], None]
 ) -> None:
-    telemetry, readiness = parts.telemetry, Readiness()
-    async with _cluster(options) as (cluster, access):
-        under_way: set[asyncio.Task[None]] = set()
-        guard = Guard(Limits(), telemetry)
-        ring = KeyRing()
-        webhook = Webhook(
-            make_gate(parts.rules, cluster, telemetry, ring),
-            telemetry,
-            access=access,
-            knows=lambda: cluster is None or cluster.synced,
-            answering=guard.answering,
-        )
+    readiness, pulse, ring = Readiness(), Pulse(), KeyRing()
+    under_way: set[asyncio.Task[None]] = set()
+    guard = Guard(Limits(), parts.telemetry)
+    async with _cluster(options) as known:
+        webhook = _webhook(parts, known, guard, ring)
         server = Server(
             webhook,
             Listener(webhook, guard, tls=parts.certificates.listening(), under_way=under_way),
-            Listener(health(readiness, parts.metrics.render), Guard(HEALTH_LIMITS, telemetry)),
+            _checks(parts, readiness),
             readiness,
             drain=options.drain,
             linger=options.linger,
         )
-        pulse = Pulse()
         _observe(parts.metrics, under_way, guard, pulse)
         observe_readiness(parts.metrics, readiness)
-        beside = [pulse.run(), parts.certificates.watch(), settle(lambda: not readiness.missing())]
-        proof = SelfProof(
-            itself(bound(parts.reviews), None if options.standalone else options.service),
-            options.cert_dir,
-            lambda: parts.certificates.missing,
-        )
-        proof.observe(readiness, parts.metrics)
-        beside.append(proof.run())
-        if options.stamp_keys:
-            keys = StampKeys(options.stamp_keys, ring)
-            readiness.require_none("stamp keys", lambda: keys.missing)
-            beside.append(keys.watch())
-        if parts.file:
-            watch = ConfigWatch(
-                parts.file, webhook, telemetry, cluster=cluster, now=_now, keys=ring
-            )
-            parts.metrics.gauge(
-                "netreeve.config.failing",
-                "",
-                "1 while the file cannot be used and an older content is in force",
-                lambda: float(watch.failing),
-            )
-            beside.append(watch.watch())
-        if cluster and access:
-            _observe_cluster(parts.metrics, cluster, access)
-            readiness.require(
-                "synced: the cluster's namespaces are unknown", lambda: cluster.synced
-            )
-            beside.append(cluster.run())
+        beside = [
+            pulse.run(),
+            parts.certificates.watch(),
+            settle(lambda: not readiness.missing()),
+            _prove(options, parts, readiness),
+            *_take_keys(options, ring, readiness),
+            *_take_configuration(parts, webhook, known, ring),
+            *_follow(parts.metrics, known, readiness),
+        ]
         server.stop_on_signals()
         announce(bound(parts.reviews), bound(parts.checks))
         await server.run(parts.reviews, parts.checks, beside)
+
+
+def _checks(parts: _Parts, readiness: Readiness) -> Listener:
+    app = health(readiness, parts.metrics.render)
+    return Listener(app, Guard(HEALTH_LIMITS, parts.telemetry))
+
+
+def _webhook(parts: _Parts, known: _Cluster, guard: Guard, ring: KeyRing) -> Webhook:
+    cluster = known.cache
+    return Webhook(
+        make_gate(parts.rules, cluster, parts.telemetry, ring),
+        parts.telemetry,
+        access=known.access,
+        knows=lambda: cluster is None or cluster.synced,
+        answering=guard.answering,
+    )
+
+
+def _prove(options: Options, parts: _Parts, readiness: Readiness) -> Endless:
+    """Ready is who sees itself deny."""
+    proof = SelfProof(
+        itself(bound(parts.reviews), None if options.standalone else options.service),
+        options.cert_dir,
+        lambda: parts.certificates.missing,
+    )
+    proof.observe(readiness, parts.metrics)
+    return proof.run()
+
+
+def _take_keys(options: Options, ring: KeyRing, readiness: Readiness) -> Iterator[Endless]:
+    if options.stamp_keys:
+        keys = StampKeys(options.stamp_keys, ring)
+        readiness.require_none("stamp keys", lambda: keys.missing)
+        yield keys.watch()
+
+
+def _take_configuration(
+    parts: _Parts, webhook: Webhook, known: _Cluster, ring: KeyRing
+) -> Iterator[Endless]:
+    if parts.file:
+        watch = ConfigWatch(
+            parts.file, webhook, parts.telemetry, cluster=known.cache, now=_now, keys=ring
+        )
+        parts.metrics.gauge(
+            "netreeve.config.failing",
+            "",
+            "1 while the file cannot be used and an older content is in force",
+            lambda: float(watch.failing),
+        )
+        yield watch.watch()
+
+
+def _follow(metrics: Metrics, known: _Cluster, readiness: Readiness) -> Iterator[Endless]:
+    cluster, access = known
+    if cluster and access:
+        _observe_cluster(metrics, cluster, access)
+        readiness.require("synced: the cluster's namespaces are unknown", lambda: cluster.synced)
+        yield cluster.run()
 
 
 def _now() -> datetime:
@@ -188,62 +212,7 @@ def _ruleset(file: ConfigFile | None) -> Ruleset:
     except ConfigError as error:
         raise StartError(str(error)) from error
     except OSError as error:
-        raise StartError(f"{error.filename}: {_reason(error)}") from error
-
-
-def _reason(error: OSError) -> str:
-    """Without what asyncio and socket add to it."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-
-
-@contextlib.contextmanager
-def listening(option: str, address: Address) -> Iterator[socket.socket]:
-    """A socket that listens where an option says. Raises StartError."""
-    try:
-        found = bind(address)
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {address}: {_reason(error)}; name another address with {option}"
-        ) from error
-    with found:
-        yield found
-
-
-@contextlib.contextmanager
-def recording(environ: Mapping[str, str]) -> Iterator[tuple[Metrics, Telemetry]]:
-    """Lines go to standard error; spans to a collector, if the environment names one."""
-    resource = Resource.create({"service.name": "netreeve", "service.version": _version()})
-    exporter = None
-    if spans.wanted(environ):
-        # Loads protobuf and requests: 0.2 s and 10 MB that only tracing needs.
-        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
-
-        exporter = spans.Spans(resource, trace_exporter.OTLPSpanExporter())
-    writer = LineWriter(sys.stderr.buffer)
-    log, metrics = Log(writer), Metrics(resource)
-    metrics.total(
-        "netreeve.log.dropped", "Log lines that nobody took in time", lambda: writer.dropped
-    )
-    telemetry = Telemetry(metrics, log, exporter)
-    try:
-        with _logging_to(log):
-            yield metrics, telemetry
-    finally:
-        telemetry.close()
-        writer.close()
-
-
-@contextlib.contextmanager
-def _logging_to(log: Log) -> Iterator[None]:
-    """What libraries and other rooms tell the logging module becomes lines of ours."""
-    root, handler = logging.getLogger(), Handler(log)
-    root.setLevel(logging.INFO)
-    root.addHandler(handler)
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it says what we say better
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
+        raise StartError(f"{error.filename}: {reason(error)}") from error
 
 
 def _certificates(options: Options, telemetry: Telemetry, reviews: Address) -> CertificateHolder:
@@ -257,7 +226,7 @@ def _certificates(options: Options, telemetry: Telemetry, reviews: Address) -> C
     except CertificateError as error:
         raise StartError(str(error)) from error
     except OSError as error:
-        raise StartError(f"{error.filename}: {_reason(error)}") from error
+        raise StartError(f"{error.filename}: {reason(error)}") from error
     return holder
 
 
@@ -302,16 +271,6 @@ def _observe(
     )
 
 
-def observe_readiness(metrics: Metrics, readiness: Readiness) -> None:
-    """netreeve_ready, for who cannot ask /readyz."""
-    metrics.gauge(
-        "netreeve.ready",
-        "",
-        "1 when this process is ready, as /readyz says",
-        lambda: float(not readiness.missing()),
-    )
-
-
 def _observe_cluster(metrics: Metrics, cluster: ClusterCache, access: Access) -> None:
     observe_following(metrics, cluster)
     metrics.total(
@@ -324,10 +283,3 @@ def _observe_cluster(metrics: Metrics, cluster: ClusterCache, access: Access) ->
         "Rights of requesters that could not be known in time",
         lambda: access.unanswered,
     )
-
-
-def _version() -> str:
-    try:
-        return version("netreeve")
-    except PackageNotFoundError:  # run from a checkout
-        return "unknown"

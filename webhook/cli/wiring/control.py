@@ -27,19 +27,19 @@ from webhook.config import ConfigError, GateConfig
 from webhook.config.reload import ConfigFile
 from webhook.controller.certificates.loop import Certificates, Settings
 from webhook.controller.run import Controller
-from webhook.server.assemble import (
-    HEALTH_LIMITS,
-    StartError,
-    listening,
-    observe_readiness,
-    recording,
-)
 from webhook.server.health import Readiness, health
 from webhook.server.listen import Address, bound
 from webhook.server.listener import Listener
 from webhook.server.protocol import Guard
 from webhook.server.reload import POLL_SECONDS
 from webhook.server.run import settle
+from webhook.server.start import (
+    HEALTH_LIMITS,
+    StartError,
+    listening,
+    observe_readiness,
+    recording,
+)
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.telemetry import Telemetry
 
