@@ -36,7 +36,7 @@ def both(first: Report, second: Report) -> Report:
 
 def known(old: Report, new: Report) -> list[tuple[str, bool]]:
     found = with_baseline(new, old)
-    return [(one.policy, one.known) for _, one in found.each() if one.policy == "node-port"]
+    return [(one.policy, one.preexisting) for _, one in found.each() if one.policy == "node-port"]
 
 
 def counts(old: Report, new: Report) -> tuple[int, int, int]:
@@ -108,5 +108,5 @@ def test_every_finding_is_on_one_side_or_on_both(
     fresh, fixed, still = counts(old, new)
     assert fresh + still == len(list(new.each()))
     assert fixed + still == len(list(old.each()))
-    assert sum(one.known for _, one in with_baseline(new, old).each()) == still
+    assert sum(one.preexisting for _, one in with_baseline(new, old).each()) == still
     assert counts(new, old) == (fixed, fresh, still)

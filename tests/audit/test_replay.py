@@ -62,7 +62,7 @@ def statuses(report: Report) -> list[str]:
 def test_an_update_is_forgiven_what_the_log_shows_to_be_old() -> None:
     labelled = {**SERVICE, "metadata": {**SERVICE["metadata"], "labels": {"a": "b"}}}
     report = played(event("create", SERVICE), event("update", labelled))
-    assert statuses(report) == ["denied", "warned"]
+    assert statuses(report) == ["denied", "preexisting"]
     assert [one.asked.uncertain for one in report.results if one.asked] == [False, False]
 
 

@@ -38,11 +38,37 @@ def test_every_view_shows_itself_and_asks_for_nothing(page: Page, few: Path) -> 
 
 def test_the_overview_counts(page: Page, few: Path) -> None:
     page.open(few)
-    assert page.texts(".stat b") == ["3", "1", "1", "3", "3"]
-    assert "3 denied" in page.texts(".verdict p")[0]
+    assert page.texts(".stat b") == ["5", "1", "1", "2", "3", "3"]
+    assert page.texts(".stat span")[:4] == [
+        "findings to deny, 1 pre-existing",
+        "finding to warn of, 1 pre-existing",
+        "finding only to record, 1 pre-existing",
+        "findings exempt",
+    ]
+    assert "4 denied, 0 with warnings, 1 pre-existing, 1 exempt" in page.texts(".verdict p")[0]
+    assert {"Only pre-existing 1", "Exempt 1"} <= set(page.texts(".legend li"))
     first = page.texts(".panel tbody tr")[0].split()
     assert first[0] == "node-port"
-    assert "3 new, 1 fixed, 2 still there" in " ".join(page.texts(".panel h2"))
+    assert "6 new, 1 fixed, 3 still there" in " ".join(page.texts(".panel h2"))
+
+
+def test_every_view_says_what_was_judged(page: Page, few: Path) -> None:
+    page.open(few)
+    text = "manifests deploy, standard input; profile standard; configuration gate.yaml"
+    assert text in page.texts(".head p")[0].replace("\u200b", "")
+    page.visit("#findings")
+    assert text in page.texts("#foot")[0]
+
+
+def test_exempt_and_pre_existing_findings_are_told_apart(page: Page, few: Path) -> None:
+    page.open(few, "#findings?action=Exempt")
+    rows = page.texts("tbody tr")
+    assert len(rows) == 2
+    assert all(row.startswith("Exempt") and "the old router (NET-1)" in row for row in rows)
+    page.visit("#findings?q=both&action=Deny")
+    assert "exemption claimed" in page.texts("tbody tr")[0]
+    page.visit("#findings?state=open")
+    assert not any("pre-existing" in row for row in page.texts("tbody tr"))
 
 
 def test_search_and_filters(page: Page, many: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,17 @@ from webhook.audit.reports import FORMATS
 from webhook.cli import main
 
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec:\n  hostNetwork: true\n"
+EXEMPT = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: exempt
+  annotations:
+    netreeve.io/exempt: host-network
+    netreeve.io/exempt-reason: routes for the whole node
+    netreeve.io/exempt-until: "%s"
+spec: {hostNetwork: true}
+"""
 WARNED = """\
 apiVersion: v1
 kind: Pod
@@ -22,10 +35,11 @@ spec: {containers: [{name: a, livenessProbe: {httpGet: {host: example.com, port:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with manifests of which two are denied and one is warned of."""
+    """A working directory: two manifests are denied, one is warned of, one claims an exemption."""
     (tmp_path / "bad.yaml").write_text(BAD % "bad")
     (tmp_path / "worse.yaml").write_text(BAD % "worse")
     (tmp_path / "warned.yaml").write_text(WARNED)
+    (tmp_path / "exempt.yaml").write_text(EXEMPT % (datetime.now(UTC) + timedelta(30)).date())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -46,7 +60,29 @@ def test_every_format_at_once_and_the_table_on_top(
 def test_with_files_only_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "-o", "json=a=b.json", "bad.yaml"]) == 1
     assert capsys.readouterr().out == ""
-    assert json.loads(Path("a=b.json").read_text())["kind"] == "CheckReport"
+    assert json.loads(Path("a=b.json").read_text())["kind"] == "FindingsReport"
+
+
+def test_a_report_says_what_was_judged_when_and_by_which_rules(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
+    (folder / "gate.yaml").write_text(f"{head}profile: strict\nstage: warn\n")
+    options = ["--config", "gate.yaml", "-o", "json=x.json", "-o", "table"]
+    before = time.time()
+    assert main(["check", *options, "bad.yaml", "."]) == 0
+    judged = json.loads(Path("x.json").read_text())["judged"]
+    made = judged.pop("time")
+    assert before - 1 < datetime.fromisoformat(made).timestamp() <= time.time()
+    assert {key: value for key, value in judged.items() if value} == {
+        "source": "manifests",
+        "paths": ["bad.yaml", "."],
+        "profile": "strict",
+        "stage": "warn",
+        "config": "gate.yaml",
+    }
+    rules = "profile strict; stage warn; configuration gate.yaml"
+    assert f"judged: manifests bad.yaml, .; {rules}; at {made}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -93,6 +129,8 @@ def test_a_name_in_any_bytes_can_be_written(folder: Path) -> None:
         (["--fail-on", "warn", "warned.yaml"], 1),
         (["--fail-on", "warn", "bad.yaml"], 1),
         (["--fail-on", "warn", "--profile", "audit", "bad.yaml"], 0),
+        (["exempt.yaml"], 1),
+        (["--trust-exemptions", "--fail-on", "warn", "exempt.yaml"], 0),
         (["--baseline", "before.json", "bad.yaml"], 0),
         (["--baseline", "before.json", "bad.yaml", "warned.yaml"], 0),
         (["--baseline", "before.json", "--fail-on", "warn", "bad.yaml", "warned.yaml"], 1),
@@ -125,12 +163,13 @@ def test_the_table_shows_what_is_new_fixed_and_counts_the_rest(
     earlier = ["--baseline", "before.json", "--diff", "before.json"]
     assert main(["check", *earlier, "bad.yaml", "worse.yaml"]) == 1
     out = capsys.readouterr().out
-    assert "bad.yaml" not in out
+    assert "Pod default/bad" not in out
+    assert "2 objects judged: 1 denied, 0 with warnings, 1 pre-existing, 0 clean" in out
     assert "Pod default/worse  worse.yaml:1" in out
     assert "new    Pod default/worse   host-network" in out
     assert "fixed  Pod default/warned  probe-host" in out
     assert "since the earlier report: 1 new, 1 fixed, 1 still there\n" in out
-    assert "; 1 finding known from the baseline" in out
+    assert "; 1 pre-existing finding" in out
 
 
 @pytest.mark.usefixtures("folder")

@@ -10,14 +10,21 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from policies.model import Action
 from policies.resources import Resource
 from webhook.admission.exempt import Trust
 from webhook.admission.gate import END_OF_TIME, Gate
 from webhook.admission.messages import ending_of
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Exempt, Finding, Verdict
-from webhook.audit.findings import Found, Report, Result, Status, Unreadable, identity
+from webhook.audit.findings import (
+    Found,
+    Report,
+    Result,
+    Status,
+    Unreadable,
+    identity,
+    status_of,
+)
 from webhook.audit.judge import Outcome, creation, judge
 from webhook.audit.kinds import find, kinds
 from webhook.audit.manifests import Input, Manifest, Stranger, text_at
@@ -116,14 +123,6 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
     )
 
 
-def status_of(findings: Iterable[Finding]) -> Status:
-    """The word for an object by the strongest of its findings."""
-    actions = {one.action for one in findings}
-    if Action.DENY in actions:
-        return "denied"
-    return "warned" if Action.WARN in actions else "allowed"
-
-
 def found(
     finding: Finding, of: tuple[str, str, str, str], position: Position | None = None
 ) -> Found:
@@ -138,6 +137,7 @@ def found(
         line=position.line if position else None,
         column=position.column if position else None,
         id=identity(of, finding.policy, violation.identity),
+        preexisting=finding.preexisting,
         exempt=exempt or UNSET,
         remedy=violation.remedy,
     )

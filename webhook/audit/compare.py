@@ -11,23 +11,29 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from webhook.audit.findings import Change, Diff, Found, Report, Result
+from webhook.audit.findings import Change, Diff, Found, Report, Result, status_of
 
 Place = tuple[Result, Found]
 
 
 def with_baseline(report: Report, baseline: Report) -> Report:
-    """The report with ``known`` set on every finding that the baseline has."""
+    """The report with everything marked as pre-existing that the baseline has."""
     known = {at for at, _ in _pairs(list(baseline.each()), list(report.each()))}
     at = count()
     results = tuple(
-        replace(
-            result,
-            findings=tuple(replace(found, known=next(at) in known) for found in result.findings),
-        )
+        _with(result, tuple(_marked(found, next(at) in known) for found in result.findings))
         for result in report.results
     )
     return replace(report, results=results)
+
+
+def _marked(found: Found, known: bool) -> Found:
+    return replace(found, preexisting=True) if known else found
+
+
+def _with(result: Result, findings: tuple[Found, ...]) -> Result:
+    """What was judged has the status that its findings give it."""
+    return replace(result, findings=findings, status=status_of(findings)) if findings else result
 
 
 def with_diff(report: Report, old: Report) -> Report:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from policies.model import Action, Remedy
-from webhook.admission.verdict import Exempt
+from webhook.admission.verdict import Exempt, Finding
 from webhook.audit.exposure.model import ExposureMap
+from webhook.audit.judged import Judged
 
-Status = Literal["denied", "warned", "allowed", "excluded", "unknown"]
-"""denied, warned, allowed: the verdict. excluded: in a namespace that is never judged. unknown:
-of a kind that no policy reads."""
+Status = Literal["denied", "warned", "preexisting", "exempt", "allowed", "excluded", "unknown"]
+"""What becomes of an object, by the strongest of its findings; see `status_of`.
+
+denied, warned: by what is new and not exempt. preexisting: only by what was there before. exempt:
+only by what an exemption lifts. allowed: nothing, or what is only audited. excluded: in a namespace
+that is never judged. unknown: of a kind that no policy reads."""
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 def title(kind: str, namespace: str, name: str) -> str:
@@ -28,8 +33,9 @@ class Found(msgspec.Struct, frozen=True):
     """One violation: the words of the denial, and the place of the field where it is known.
 
     column: in characters, from 1. id: the same in every run, wherever in its file the object
-    stands; see `identity`. known: the baseline has it, so that it fails nothing. exempt: the
-    exemption that lifts it, or that is claimed to. remedy: the edit that `--fix` makes, for a
+    stands; see `identity`. preexisting: it was there before what is judged: an earlier report has
+    it, or the object had it before an update; it fails nothing. exempt: the exemption that lifts
+    it, or that is claimed to, and then lifts nothing. remedy: the edit that `--fix` makes, for a
     violation with one safe remedy.
     """
 
@@ -41,9 +47,14 @@ class Found(msgspec.Struct, frozen=True):
     line: int | None = None
     column: int | None = None
     id: str = ""
-    known: bool = False
+    preexisting: bool = False
     exempt: Exempt | UnsetType = UNSET
     remedy: Remedy | None = None
+
+    @property
+    def is_exempt(self) -> bool:
+        """Whether an exemption lifts it; one that is only claimed does not."""
+        return _lifts(self.exempt)
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -130,6 +141,7 @@ class Diff(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """All that one run found. strangers: documents in folders that are no Kubernetes objects.
 
+    judged: what the run has judged, when, and by which rules.
     failOn: Deny or Warn, the weakest action whose findings fail the run.
     Of an audit log, passed: writes without findings, which are not among the results, and unseen:
     patches whose outcome is not in the log.
@@ -144,20 +156,19 @@ class Report(msgspec.Struct, frozen=True):
     passed: int = 0
     unseen: int = 0
     exposure: ExposureMap | None = None
+    judged: Judged = Judged()
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many objects have each status, how many findings are known, what was left out.
+        """How many objects have each status, and what was left out.
 
         audited: how many of the allowed have findings that are only audited.
         """
         counted = Counter(result.status for result in self.results)
         counted["allowed"] += self.passed
-        statuses: tuple[Status, ...] = ("denied", "warned", "allowed", "excluded", "unknown")
         return {
-            **{status: counted[status] for status in statuses},
+            **{status: counted[status] for status in STATUSES},
             "audited": sum(one.status == "allowed" and bool(one.findings) for one in self.results),
-            "known": sum(found.known for _, found in self.each()),
             "unreadable": len(self.unreadable),
             "strangers": self.strangers,
             "unseen": self.unseen,
@@ -178,7 +189,25 @@ class Report(msgspec.Struct, frozen=True):
 
     def fails(self, found: Found) -> bool:
         """Whether this finding alone makes the run fail."""
-        return not found.known and found.action.strength >= self.failOn.strength
+        forgiven = found.preexisting or found.is_exempt
+        return not forgiven and found.action.strength >= self.failOn.strength
+
+
+def status_of(findings: Iterable[Found | Finding]) -> Status:
+    """What becomes of an object that is judged, by the strongest of its findings."""
+    counted = {
+        "exempt" if _lifts(one.exempt) else "preexisting" if one.preexisting else one.action.value
+        for one in findings
+        if one.action is not Action.AUDIT
+    }
+    words: dict[str, Status] = {
+        "Deny": "denied", "Warn": "warned", "preexisting": "preexisting", "exempt": "exempt",
+    }  # fmt: skip
+    return next((status for word, status in words.items() if word in counted), "allowed")
+
+
+def _lifts(exempt: Exempt | UnsetType | None) -> bool:
+    return isinstance(exempt, Exempt) and exempt.granted
 
 
 def identity(of: tuple[str, str, str, str], policy: str, keys: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The JSON Schema of ``netreeve check -o json``: ``python -m webhook.audit.jsonschema``.
+"""The JSON Schema of the reports of findings, ``-o json``: ``python -m webhook.audit.jsonschema``.
 
 Made from the structs that are written and read.
 """
@@ -12,14 +12,18 @@ from typing import Any
 import msgspec
 
 from policies.model import Remedy
+from webhook.admission.verdict import Exempt
 from webhook.audit.findings import Change, Diff, Found, Result, Unreadable
-from webhook.audit.reports.json import CheckReport, indented
+from webhook.audit.judged import Judged
+from webhook.audit.reports.json import FindingsReport, indented
 from webhook.config.jsonschema import describe
 
 
 def schema() -> dict[str, Any]:
     """The schema of the whole document."""
-    return document((CheckReport, Result, Found, Remedy, Unreadable, Diff, Change))
+    return document(
+        (FindingsReport, Judged, Result, Found, Exempt, Remedy, Unreadable, Diff, Change)
+    )
 
 
 def document(structs: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:

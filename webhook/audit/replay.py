@@ -22,8 +22,8 @@ from webhook.admission.exempt import Trust
 from webhook.admission.gate import END_OF_TIME, Gate, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, in_order
-from webhook.audit.check import found, status_of
-from webhook.audit.findings import Asker, Report, Result, Unreadable
+from webhook.audit.check import found
+from webhook.audit.findings import Asker, Report, Result, Unreadable, status_of
 from webhook.audit.judge import NAME_LABEL
 from webhook.exemptions.claim import ending
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from webhook.admission.plan import Ruleset
 from webhook.audit.findings import Report
+from webhook.audit.judged import Judged
+from webhook.audit.manifests import name
 from webhook.audit.replay import replay
 from webhook.cli import options, outputs
 from webhook.config import ConfigError, GateConfig, ruleset
@@ -87,23 +88,26 @@ def run(args: argparse.Namespace) -> int:
     from webhook.cluster.errors import ClusterError  # noqa: PLC0415
 
     try:
-        config, before = options.config(args), outputs.earlier(args)
-        report = _events(args.events, config) if args.events else _cluster(args, config)
+        # A stage before enforce leaves undone what an audit is to tell.
+        config = replace(options.config(args), stage="enforce")
+        before = outputs.earlier(args)
+        now = time.time()
+        report = _events(args.events, config) if args.events else _cluster(args, config, now)
     except (options.UsageError, outputs.NoReportError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
-    return outputs.finish(report, args, before)
+    return outputs.finish(outputs.signed(report, args, config, now), args, before)
 
 
-def _cluster(args: argparse.Namespace, config: GateConfig) -> Report:
+def _cluster(args: argparse.Namespace, config: GateConfig, now: float) -> Report:
     from webhook.cli.wiring.audit import Asked  # noqa: PLC0415
 
-    now = time.time() if args.as_of is None else args.as_of
     controllers = config.baseline.controllers
-    asked = Asked(_rules(config), now, args.namespace, controllers, args.stamp_secret)
+    as_of = now if args.as_of is None else args.as_of
+    asked = Asked(ruleset(config), as_of, args.namespace, controllers, args.stamp_secret)
     return asyncio.run(_read(asked, args))
 
 
@@ -122,16 +126,11 @@ async def _read(asked: Asked, args: argparse.Namespace) -> Report:
 
 def _events(file: str, config: GateConfig) -> Report:
     """Raises OSError."""
-    rules = _rules(config)
+    rules, judged = ruleset(config), Judged("events", (name(file),))
     if file == "-":
-        return replay(sys.stdin.buffer, rules, file)
+        return replace(replay(sys.stdin.buffer, rules, file), judged=judged)
     with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as lines:
-        return replay(lines, rules, file)
-
-
-def _rules(config: GateConfig) -> Ruleset:
-    """What the actions say; a stage before enforce leaves undone what an audit is to tell."""
-    return ruleset(replace(config, stage="enforce"))
+        return replace(replay(lines, rules, file), judged=judged)
 
 
 def _moment(text: str) -> float:

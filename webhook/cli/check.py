@@ -12,6 +12,8 @@ from webhook.admission.exempt import Trust
 from webhook.admission.plan import Ruleset
 from webhook.audit.check import check
 from webhook.audit.findings import Report
+from webhook.audit.judged import Judged
+from webhook.audit.manifests import name
 from webhook.audit.sources import Sources
 from webhook.cli import fixing, options, outputs
 from webhook.config import ConfigError, ruleset
@@ -77,29 +79,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     try:
         fixing.ask_nothing_impossible(args)
-        rules, before = ruleset(options.config(args)), outputs.earlier(args)
+        config, before = options.config(args), outputs.earlier(args)
+        rules = ruleset(config)
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
     except (outputs.NoReportError, fixing.FixError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
-    report = _checked(args, rules)
-    if not args.fix:
-        return outputs.finish(report, args, before)
+    now = time.time()
+    report = _checked(args, rules, now)
     try:
-        changed = fixing.fix(report, args)
+        if args.fix and fixing.fix(report, args):
+            report = _checked(args, rules, now)
     except OSError as error:
         options.complain(error)
         return 2
-    return outputs.finish(_checked(args, rules) if changed else report, args, before)
+    return outputs.finish(outputs.signed(report, args, config, now), args, before)
 
 
-def _checked(args: argparse.Namespace, rules: Ruleset) -> Report:
+def _checked(args: argparse.Namespace, rules: Ruleset, now: float) -> Report:
     stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
     with Sources(args.paths, stdin, lenient=args.skip_others) as sources:
         trust = Trust.ACCEPT if args.trust_exemptions else Trust.SHOW
-        report = check(sources, rules, args.namespace, now=time.time(), trust=trust)
+        report = check(sources, rules, args.namespace, now=now, trust=trust)
+        report = replace(report, judged=Judged(paths=tuple(map(name, args.paths))))
         if outputs.wants_map(args):
             # Loads the Kubernetes client, most of a second that the other formats do not need.
             from webhook.cli.wiring.exposure import declared, of_sources  # noqa: PLC0415

@@ -8,16 +8,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from policies.model import Action
 from webhook.audit.compare import with_baseline, with_diff
 from webhook.audit.findings import Report
 from webhook.audit.reports import FORMATS
 from webhook.audit.reports.json import read
+from webhook.config import GateConfig
 
 _DEFAULT = "table"
 _FAIL_ON = {"deny": Action.DENY, "warn": Action.WARN}
@@ -111,9 +114,27 @@ def _read(file: str) -> Report:
         raise NoReportError(f"{file}: is no report that -o json wrote: {error}") from None
 
 
+def signed(report: Report, args: argparse.Namespace, config: GateConfig, now: float) -> Report:
+    """The report with when it was made, and by which rules. now: Unix time."""
+    as_of = getattr(args, "as_of", None)
+    judged = replace(
+        report.judged,
+        time=_moment(now),
+        asOf="" if as_of is None or report.judged.source != "cluster" else _moment(as_of),
+        profile=config.profile,
+        stage="" if config.stage == "enforce" else config.stage,
+        config=args.config or "",
+    )
+    return replace(report, judged=judged)
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def finish(report: Report, args: argparse.Namespace, before: Earlier) -> int:
     """Compares the report, writes it wherever it is wanted, and returns the exit code."""
-    report = msgspec.structs.replace(report, failOn=_FAIL_ON[args.fail_on])
+    report = replace(report, failOn=_FAIL_ON[args.fail_on])
     if before.baseline:
         report = with_baseline(report, before.baseline)
     if before.diff:

@@ -75,6 +75,11 @@ class Connection:
     ) -> None:
         await self.close()
 
+    @property
+    def address(self) -> str:
+        """Of the API server; "" before the first request."""
+        return self._opened.configuration.host if self._opened else ""
+
     async def close(self) -> None:
         """Ends every request; the next one would load the credentials anew."""
         opened, self._opened = self._opened, None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import load_kube_config
+from kubernetes.aio.config import list_kube_config_contexts, load_kube_config
 from kubernetes.aio.config.incluster_config import (
     SERVICE_CERT_FILENAME,
     SERVICE_TOKEN_FILENAME,
@@ -82,6 +82,13 @@ class Kubeconfig:
 
     def __str__(self) -> str:
         return f"the kubeconfig {self.path}" + (f", context {self.context}" * bool(self.context))
+
+    def active(self) -> str:
+        """The name of the context; "" where the file cannot be read."""
+        try:
+            return self.context or str(list_kube_config_contexts(self.path)[1]["name"])  # type: ignore[no-untyped-call]
+        except Exception:  # whatever a loader of hand-written YAML can raise; `load` says what
+            return ""
 
     async def load(self) -> Configuration:
         # The library only logs that a file is missing, and fails later without its name.

@@ -127,6 +127,22 @@ def test_an_ordinary_cluster_is_clean(audit: Audit, namespace: str) -> None:
     assert [one for one in own if one["findings"]] == []
 
 
+def test_the_report_names_the_cluster_and_the_moment(
+    audit: Audit, control_plane: ControlPlane, namespace: str
+) -> None:
+    _, report = audit("-n", namespace, "--as-of", "2027-03-31", "--profile", "strict")
+    judged = report["judged"]
+    assert judged["source"] == "cluster"
+    view = ("config", "view", "--minify", "-o")
+    address = control_plane.kubectl(*view, "jsonpath={.clusters[0].cluster.server}").stdout
+    context = control_plane.kubectl(*view, "jsonpath={.current-context}").stdout
+    assert context
+    assert (judged["cluster"], judged["context"]) == (address, context)
+    assert (judged["namespace"], judged["profile"]) == (namespace, "strict")
+    assert judged["asOf"] == "2027-03-31T00:00:00Z"
+    assert judged["time"] != judged["asOf"]
+
+
 def test_what_may_not_be_read_is_named_and_the_rest_judged(
     audit: Audit, control_plane: ControlPlane, running: str
 ) -> None:

@@ -7,8 +7,10 @@ import io
 from msgspec.structs import replace
 
 from policies.model import Action
+from webhook.admission.verdict import Exempt
 from webhook.audit.compare import with_baseline, with_diff
 from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.audit.judged import Judged
 from webhook.audit.reports import FORMATS
 
 NODE_PORT = Found(
@@ -25,6 +27,9 @@ PROBE = Found(
     "probe-host", Action.WARN, "spec.x", "must not be set", "remove it", id="bbbbbbbbbbbbbbbb"
 )
 AUDITED = Found("ndots", Action.AUDIT, "spec.y", "must be set", "set it", 9, 5, "cccccccccccccccc")
+JUDGED = Judged(
+    paths=("deploy", "-"), time="2026-11-21T12:00:00Z", profile="standard", config="gate.yaml"
+)
 SAMPLE = Report(
     results=(
         Result("web.yaml", 3, "v1", "Service", "shop", "web", "denied", (NODE_PORT, PROBE)),
@@ -38,6 +43,26 @@ SAMPLE = Report(
         Unreadable("absent", None, "No file"),
     ),
     strangers=2,
+    judged=JUDGED,
+)
+FIXED = Found(
+    "host-port", Action.DENY, "spec.z", "must not be set", "remove it", id="ffffffffffffffff"
+)
+EXEMPTED = replace(
+    NODE_PORT,
+    action=Action.WARN,
+    fix=f"{NODE_PORT.fix}; exempt until 2027-03-31",
+    id="2222222222222222",
+    exempt=Exempt("annotation", "the old router (NET-1)", 1806537600, 130, "ann@example.com"),
+)
+CLAIMED = replace(
+    FIXED, id="3333333333333333", exempt=Exempt("annotation", "for now", granted=False)
+)
+KEPT = replace(NODE_PORT, id="4444444444444444")
+OLD = Result("old.yaml", 20, "v1", "Service", "shop", "kept", "denied", (KEPT,))
+EXEMPT = (
+    Result("exempt.yaml", 1, "v1", "Service", "shop", "old", "exempt", (EXEMPTED,)),
+    Result("exempt.yaml", 20, "v1", "Pod", "shop", "both", "denied", (CLAIMED, EXEMPTED)),
 )
 RENDERED = Result(
     "shop/templates/web.yaml", 90, "v1", "Service", "shop", "api", "denied", (NODE_PORT,), (), "-"
@@ -54,17 +79,14 @@ LIVE = Result(
     created="2026-01-01T00:00:00Z",
     folded=2,
 )
-FIXED = Found(
-    "host-port", Action.DENY, "spec.z", "must not be set", "remove it", id="ffffffffffffffff"
-)
 BEFORE = Report(
-    results=(Result("old.yaml", 1, "v1", "Pod", "", "old", "denied", (AUDITED, PROBE, FIXED)),)
+    results=(Result("old.yaml", 1, "v1", "Pod", "", "old", "denied", (AUDITED, PROBE, FIXED)), OLD)
 )
 
 
 def compared() -> Report:
-    """The sample, an object that Helm rendered and a live one, against an earlier report."""
-    report = Report((*SAMPLE.results, RENDERED, LIVE), SAMPLE.unreadable, SAMPLE.strangers)
+    """The sample, objects exempt, rendered by Helm and live, against an earlier report."""
+    report = replace(SAMPLE, results=(*SAMPLE.results, *EXEMPT, OLD, RENDERED, LIVE))
     return with_diff(with_baseline(report, BEFORE), BEFORE)
 
 

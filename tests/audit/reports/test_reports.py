@@ -45,7 +45,11 @@ def test_the_table_in_a_pipe_is_plain_and_does_not_wrap() -> None:
           Audit  ndots  spec.y: must be set; set it
 
         """
-    assert written(SAMPLE, "table") == f"{dedent(table)}{SUMMARY}\n"
+    judged = (
+        "judged: manifests deploy, standard input; profile standard; configuration gate.yaml; "
+        "at 2026-11-21T12:00:00Z"
+    )
+    assert written(SAMPLE, "table") == f"{dedent(table)}{judged}\n{SUMMARY}\n"
 
 
 def test_the_table_on_a_terminal_has_colour_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,14 +75,15 @@ def test_nothing_to_say_is_said_in_one_line() -> None:
 
 def test_json_is_one_document_with_every_field() -> None:
     found = json.loads(written(SAMPLE, "json"))
-    assert (found["apiVersion"], found["kind"]) == ("netreeve.io/v1alpha1", "CheckReport")
+    assert (found["apiVersion"], found["kind"]) == ("netreeve.io/v1alpha1", "FindingsReport")
     assert found["summary"] == {
         "denied": 1,
         "warned": 0,
+        "preexisting": 0,
+        "exempt": 0,
         "allowed": 2,
         "excluded": 1,
         "unknown": 1,
-        "known": 0,
         "unreadable": 2,
         "audited": 1,
         "strangers": 2,
@@ -102,7 +107,7 @@ def test_json_is_one_document_with_every_field() -> None:
                 "line": 7,
                 "column": 3,
                 "id": "aaaaaaaaaaaaaaaa",
-                "known": False,
+                "preexisting": False,
                 "remedy": None,
             },
             {
@@ -114,7 +119,7 @@ def test_json_is_one_document_with_every_field() -> None:
                 "line": None,
                 "column": None,
                 "id": "bbbbbbbbbbbbbbbb",
-                "known": False,
+                "preexisting": False,
                 "remedy": None,
             },
         ],

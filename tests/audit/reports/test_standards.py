@@ -6,6 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -13,11 +14,11 @@ import xmlschema
 
 from policies import catalogue
 from policies.model import Action
-from tests.audit.reports.given import SAMPLE, compared, everywhere, written
-from webhook.admission.verdict import MALFORMED
+from tests.audit.reports.given import EXEMPT, SAMPLE, compared, everywhere, written
+from webhook.admission.verdict import EXEMPTION, MALFORMED
 from webhook.audit.findings import Found, Report, Result
 from webhook.audit.jsonschema import schema, text
-from webhook.audit.reports.json import CheckReport, read
+from webhook.audit.reports.json import FindingsReport, read
 
 SCHEMAS = Path(__file__).parent / "schemas"
 DOCS = Path(__file__).parents[3] / "docs"
@@ -56,10 +57,32 @@ def test_the_schema_of_sarif_refuses_what_is_none() -> None:
 def test_every_policy_is_a_rule_of_sarif_and_every_result_has_its_own() -> None:
     run = sarif(SAMPLE)
     rules = run["tool"]["driver"]["rules"]
-    assert [rule["id"] for rule in rules] == [*(one.id for one in catalogue()), MALFORMED]
-    assert all(rule["helpUri"].endswith(f"#{rule['id']}") for rule in rules)
+    assert [rule["id"] for rule in rules] == [
+        *(one.id for one in catalogue()),
+        MALFORMED,
+        EXEMPTION,
+    ]
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+def test_the_help_of_a_rule_is_in_it_and_nothing_points_to_where_nothing_may_be() -> None:
+    driver = sarif(SAMPLE)["tool"]["driver"]
+    assert "informationUri" not in driver
+    for rule in driver["rules"]:
+        assert "helpUri" not in rule
+        # What GitHub requires of a rule.
+        assert all(rule[name]["text"] for name in ("shortDescription", "fullDescription", "help"))
+
+
+def test_what_is_exempt_is_suppressed_and_a_claim_waits() -> None:
+    found = [one["suppressions"] for one in sarif(Report(EXEMPT))["results"]]
+    accepted = [
+        {"kind": "external", "status": "accepted", "justification": "the old router (NET-1)"}
+    ]
+    claimed = [{"kind": "external", "status": "underReview", "justification": "for now"}]
+    assert found == [accepted, claimed, accepted]
+    assert all(one["suppressions"] == [] for one in sarif(SAMPLE)["results"])
 
 
 def test_sarif_says_where_and_how_bad() -> None:
@@ -115,6 +138,15 @@ def test_junit_is_as_its_schema_says(report: Report) -> None:
     junit_schema().validate(written(report, "junit"))
 
 
+def test_what_is_exempt_was_skipped_unless_something_else_fails() -> None:
+    old, both = ElementTree.fromstring(written(Report(EXEMPT), "junit")).iter("testcase")
+    assert [one.tag for one in old] == ["skipped", "system-out"]
+    assert old[0].get("message") == "the old router (NET-1)"
+    assert [one.tag for one in both] == ["failure", "system-out"]
+    (suite,) = ElementTree.fromstring(written(Report(EXEMPT), "junit"))
+    assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")
+
+
 def test_the_schema_of_junit_refuses_what_is_none() -> None:
     with pytest.raises(xmlschema.XMLSchemaException):
         junit_schema().validate(written(SAMPLE, "junit").replace("<failure", "<broken"))
@@ -135,7 +167,7 @@ def test_json_is_as_its_schema_says_and_is_read_again(report: Report) -> None:
 
 def test_the_schema_says_what_each_field_of_the_document_is() -> None:
     fields = schema()["properties"]
-    assert set(fields) == set(CheckReport.__struct_fields__)
+    assert set(fields) == set(FindingsReport.__struct_fields__)
     texts = {name: one.get("description") for name, one in fields.items()}
     assert [name for name, text in texts.items() if not text] == ["apiVersion", "kind"]
 

@@ -27,6 +27,7 @@ from webhook.admission.verdict import Exempt
 from webhook.audit.background.kept import Followed, rows
 from webhook.audit.background.reporter import Reporter
 from webhook.audit.findings import Report, Result
+from webhook.audit.judged import Judged
 from webhook.audit.live.collections import collections
 from webhook.audit.live.judging import Judge, Kind
 from webhook.audit.live.provenance import Provenance
@@ -43,12 +44,16 @@ Reports = Literal["auto", "openreports", "wgpolicyk8s", "none"]
 
 
 class Plan(NamedTuple):
-    """What to audit and how often. baseline: the user who writes the policies of baselines."""
+    """What to audit and how often. baseline: the user who writes the policies of baselines.
+
+    profile: by whose actions, which the reports say.
+    """
 
     rules: Ruleset
     interval: float
     reports: Reports
     baseline: User = User()
+    profile: str = ""
 
 
 class _Around(Offline):
@@ -223,8 +228,9 @@ class Background:
             )
             self._counts, self._statuses = _counted(results)
             self._ends = _next_end(results, self._now().timestamp())
+            judged = Judged(source="cluster", profile=plan.profile)
             try:
-                await self.reporter.write(Report(results), plan.reports)
+                await self.reporter.write(Report(results, judged=judged), plan.reports)
                 self.completed = self._now().timestamp()
             except ClusterError as error:
                 log.warning("audit: the report could not be written: %s; trying again", error)

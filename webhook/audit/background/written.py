@@ -24,7 +24,7 @@ HASH = "netreeve.io/audit-hash"
 MOST_REPORTS = 1000
 MOST_BYTES = 512 << 10
 """Of the ConfigMap's report, well below the 1 MiB that a ConfigMap may have."""
-NAME = "netreeve-audit"
+NAME = policyreport.NAMES["cluster"]
 APIS: dict[str, Api] = {"openreports": openreports.API, "wgpolicyk8s": policyreport.API}
 Json = dict[str, Any]
 
@@ -54,7 +54,7 @@ def config_map(report: Report, namespace: str) -> Json:
 
 def reports(report: Report, api: Api) -> Iterator[Json]:
     """At most MOST_REPORTS, named after us, each of bounded size."""
-    for number, one in enumerate(policyreport.reports(report, api, name=NAME)):
+    for number, one in enumerate(policyreport.reports(report, api)):
         if number == MOST_REPORTS:
             return
         yield hashed(one)
@@ -67,7 +67,7 @@ def empty(api: Api, namespace: str, name: str) -> Json:
 
 def hashed(one: Json) -> Json:
     """The object with the hash of what it says."""
-    metadata = {key: value for key, value in one["metadata"].items() if key != "annotations"}
-    text = msgspec.json.encode({**one, "metadata": metadata}, order="sorted")
-    digest = hashlib.sha256(text).hexdigest()
-    return {**one, "metadata": {**metadata, "annotations": {HASH: digest}}}
+    digest = hashlib.sha256(msgspec.json.encode(one, order="sorted")).hexdigest()
+    metadata = one["metadata"]
+    annotations = {**metadata.get("annotations", {}), HASH: digest}
+    return {**one, "metadata": {**metadata, "annotations": annotations}}

@@ -14,8 +14,8 @@ from policies.resources import Resource
 from webhook.admission.gate import Gate, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding
-from webhook.audit.check import found, status_of
-from webhook.audit.findings import Result
+from webhook.audit.check import found
+from webhook.audit.findings import Result, status_of
 from webhook.audit.live.provenance import Provenance
 from webhook.audit.live.stored import Stored, StoredPod, StoredService
 

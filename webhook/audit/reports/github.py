@@ -11,7 +11,7 @@ from typing import TextIO
 from policies.model import Action
 from webhook.audit.findings import Found, Report, Result, Unreadable
 from webhook.audit.manifests import STDIN
-from webhook.audit.reports.words import summary
+from webhook.audit.reports.words import judged, summary
 
 _LEVELS = {Action.DENY: "error", Action.WARN: "warning", Action.AUDIT: "notice"}
 
@@ -22,15 +22,18 @@ def write(report: Report, out: TextIO) -> None:
         place = _place(problem, problem.line, None)
         out.write(f"{_command('error', place, 'unreadable', problem.message)}\n")
     for result, found in report.each():
-        if not found.known:
+        if not found.preexisting:
             out.write(f"{_annotation(result, found)}\n")
+    if text := judged(report):
+        out.write(f"netreeve: judged {text}\n")
     out.write(f"netreeve: {summary(report)}\n")
 
 
 def _annotation(result: Result, found: Found) -> str:
     message = f"{result.title}: {found.field}: {found.message}; {found.fix}"
     place = _place(result, found.line or result.line, found.column)
-    return _command(_LEVELS[found.action], place, found.policy, message)
+    level = "notice" if found.is_exempt else _LEVELS[found.action]
+    return _command(level, place, found.policy, message)
 
 
 def _place(one: Result | Unreadable, line: int | None, column: int | None) -> dict[str, object]:

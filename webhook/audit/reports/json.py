@@ -11,14 +11,16 @@ from typing import Any, Literal, TextIO
 import msgspec
 
 from webhook.audit.findings import Diff, Report, Result, Unreadable
+from webhook.audit.judged import Judged
 
 
-class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What `netreeve check -o json` writes.
+class FindingsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `netreeve check` and `netreeve audit` write with `-o json`.
 
-    summary: how many objects have each status; how many findings the baseline knows; how many
-        problems there were, and documents that are no Kubernetes objects (strangers); of an audit
-        log, patches whose outcome it does not have (unseen).
+    judged: what the run has judged, when, and by which rules.
+    summary: how many objects have each status, and how many of the allowed have findings that are
+        only audited; how many problems there were, and documents that are no Kubernetes objects
+        (strangers); of an audit log, patches whose outcome it does not have (unseen).
     failOn: Deny or Warn, the weakest action whose findings fail the run.
     objects: every object, in the order of the input.
     unreadable: input that could not be read, and so not judged.
@@ -26,7 +28,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     apiVersion: Literal["netreeve.io/v1alpha1"] = "netreeve.io/v1alpha1"
-    kind: Literal["CheckReport"] = "CheckReport"
+    kind: Literal["FindingsReport"] = "FindingsReport"
+    judged: Judged = Judged()
     summary: dict[str, int]
     failOn: Literal["Deny", "Warn"]
     objects: tuple[Result, ...]
@@ -39,9 +42,10 @@ def write(report: Report, out: TextIO) -> None:
     out.write(indented(content(report)))
 
 
-def content(report: Report) -> CheckReport:
+def content(report: Report) -> FindingsReport:
     """The document before it is text."""
-    return CheckReport(
+    return FindingsReport(
+        judged=report.judged,
         summary=report.summary,
         failOn="Warn" if report.failOn.value == "Warn" else "Deny",
         objects=report.results,
@@ -53,12 +57,12 @@ def content(report: Report) -> CheckReport:
 def read(data: bytes) -> Report:
     """A report that was written by this version or an earlier one. Raises ValueError."""
     try:
-        found = msgspec.json.decode(data, type=CheckReport)
+        found = msgspec.json.decode(data, type=FindingsReport)
     except RecursionError:
         raise ValueError("is nested too deep") from None
     if any(not one.id for result in found.objects for one in result.findings):
         raise ValueError("holds findings without an id: write it again with this version")
-    return Report(found.objects, found.unreadable)
+    return Report(found.objects, found.unreadable, judged=found.judged)
 
 
 def indented(content: Any) -> str:

@@ -10,9 +10,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from policies.model import Action
 from webhook.audit.findings import Change, Found, Report, Result
-from webhook.audit.reports.words import changes, place, plural, printable, summary
+from webhook.audit.reports.words import (
+    changes,
+    judged,
+    place,
+    plural,
+    printable,
+    severity,
+    summary,
+)
 
 LONGEST = 60_000
 """Characters of the whole."""
@@ -23,13 +30,14 @@ _ENDING = 200
 
 Place = tuple[Result, Found]
 
-_SIGNS = {Action.DENY: "🛑 Deny", Action.WARN: "⚠️ Warn", Action.AUDIT: "🔍 Audit"}
+_SIGNS = {"Deny": "🛑 Deny", "Warn": "⚠️ Warn", "Audit": "🔍 Audit", "Exempt": "☑️ Exempt"}
+_ORDER = tuple(_SIGNS)
 
 
 def write(report: Report, out: TextIO) -> None:
     """A headline, the counts, problems, new findings with the strongest first, what is fixed."""
-    new = [(result, found) for result, found in report.each() if not found.known]
-    new.sort(key=lambda pair: -pair[1].action.strength)
+    new = [(result, found) for result, found in report.each() if not found.preexisting]
+    new.sort(key=lambda pair: _ORDER.index(severity(pair[1])))
     fixed = report.diff.fixed if report.diff else ()
     left, room = len(report.unreadable) + len(new) + len(fixed), LONGEST - _ENDING
     for line in _lines(report, new, fixed):
@@ -45,6 +53,9 @@ def _lines(report: Report, new: list[Place], fixed: tuple[Change, ...]) -> Itera
     yield f"### Netreeve: {_headline(report)}"
     yield ""
     yield f"{summary(report)}."
+    if facts := judged(report):
+        yield ""
+        yield f"Judged: {span(facts)}"
     if report.diff:
         yield ""
         yield f"Since the earlier report: {changes(report)}."
@@ -72,7 +83,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 def _finding(result: Result, found: Found) -> str:
     where = f" at {span(place(result, found.line))}" if result.file else ""
     return (
-        f"- {_SIGNS.get(found.action, found.action.value)} {span(found.policy)} "
+        f"- {_SIGNS[severity(found)]} {span(found.policy)} "
         f"{span(result.title)}{where}: "
         f"{span(f'{found.field}: {found.message}')}. Fix: {span(found.fix)}"
     )

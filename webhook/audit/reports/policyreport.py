@@ -13,10 +13,19 @@ from typing import Any, NamedTuple, TextIO
 from policies.model import Action
 from webhook.audit.findings import Found, Report, Result
 from webhook.audit.reports.json import indented
-from webhook.audit.reports.words import place, printable, sentence
+from webhook.audit.reports.words import judged, place, printable, sentence
 
 MANAGED = "app.kubernetes.io/managed-by=netreeve"
 """The label of every report."""
+JUDGED = "netreeve.io/judged"
+"""Annotation of every report: what was judged, when, and by which rules."""
+NAMES = {
+    "manifests": "netreeve-check",
+    "cluster": "netreeve-audit",
+    "events": "netreeve-events",
+}
+"""By the source of what was judged. Reports of a cluster replace those of the audit in the
+background and the other way round: they say the same, and dashboards would count both."""
 MOST_RESULTS = 150
 """In one report: with the longest texts, of four bytes a character, below the 1.5 MiB of etcd."""
 LONGEST_MESSAGE, LONGEST = 500, 253
@@ -49,15 +58,16 @@ def write_list(report: Report, api: Api, out: TextIO) -> None:
     out.write(indented(content))
 
 
-def reports(report: Report, api: Api, name: str = "netreeve-check") -> Iterator[dict[str, Any]]:
+def reports(report: Report, api: Api) -> Iterator[dict[str, Any]]:
     """The objects, by namespace; more than one for a namespace with too many findings.
 
-    name: of the first in a namespace, with a number behind it of the others.
+    They are called after what made them, with a number behind it from the second of a namespace on.
     """
+    name, said = NAMES[report.judged.source], judged(report)
     for namespace, found in sorted(_by_namespace(report).items()):
         for number, start in enumerate(range(0, len(found), MOST_RESULTS)):
             called = name if number == 0 else f"{name}-{number + 1}"
-            yield one(api, namespace, called, found[start : start + MOST_RESULTS])
+            yield one(api, namespace, called, found[start : start + MOST_RESULTS], said)
 
 
 def _by_namespace(report: Report) -> dict[str, list[dict[str, Any]]]:
@@ -72,14 +82,17 @@ def _by_namespace(report: Report) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def one(api: Api, namespace: str, name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The report of a namespace, or of the cluster for ""."""
+def one(
+    api: Api, namespace: str, name: str, results: list[dict[str, Any]], said: str = ""
+) -> dict[str, Any]:
+    """The report of a namespace, or of the cluster for "". said: what was judged."""
     where = {"namespace": namespace} if namespace else {}
+    noted = {"annotations": {JUDGED: said}} if said else {}
     labels = dict([MANAGED.split("=")])
     return {
         "apiVersion": api.version,
         "kind": api.namespaced if namespace else api.cluster,
-        "metadata": {"name": name, **where, "labels": labels},
+        "metadata": {"name": name, **where, "labels": labels, **noted},
         "summary": _summary(result["result"] for result in results),
         "results": results,
     }
@@ -97,7 +110,7 @@ def _result(result: Result, found: Found) -> dict[str, Any]:
         "policy": found.policy,
         "category": "network",
         "severity": _SEVERITIES.get(found.action, "info"),
-        "result": _RESULTS.get(found.action, "warn"),
+        "result": "skip" if found.is_exempt else _RESULTS.get(found.action, "warn"),
         "scored": found.action is Action.DENY,
         "message": sentence(found)[:LONGEST_MESSAGE],
         "resources": [
@@ -112,6 +125,14 @@ def _result(result: Result, found: Found) -> dict[str, Any]:
             "id": found.id,
             "field": printable(found.field)[:LONGEST],
             "place": place(result, found.line)[:LONGEST],
-            "known": str(found.known).lower(),
+            "preexisting": str(found.preexisting).lower(),
+            **_exempt(found),
         },
     }
+
+
+def _exempt(found: Found) -> dict[str, str]:
+    """Why it is exempt; one that is only claimed is none."""
+    if not (found.is_exempt and found.exempt):
+        return {}
+    return {"exempt": printable(found.exempt.reason)[:LONGEST]}

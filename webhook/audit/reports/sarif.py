@@ -2,7 +2,8 @@
 
 Every policy is a rule in the words of `netreeve explain`; input that could not be read is a
 notification of the run. GitHub's limits and wishes: docs.github.com, "SARIF support for code
-scanning" (`primaryLocationLineHash`, a region in every location, `security-severity`).
+scanning" (`primaryLocationLineHash`, a region in every location, `security-severity`, help as text
+in every rule). Nothing has a helpUri: the help is complete in the rule, and asks for no network.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TextIO
 from urllib.parse import quote
 
+import msgspec
+
 from policies import catalogue
 from policies.model import Action, Policy
-from webhook.admission.verdict import MALFORMED
+from webhook.admission.verdict import EXEMPTION, MALFORMED
 from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.audit.judged import Judged
 from webhook.audit.manifests import STDIN
 from webhook.audit.reports.json import indented
 from webhook.audit.reports.words import printable
@@ -24,7 +28,6 @@ from webhook.audit.reports.words import printable
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-HOME = "https://netreeve.io"
 _LEVELS = {Action.DENY: "error", Action.WARN: "warning", Action.AUDIT: "note"}
 _SEVERITIES = {"error": "8.0", "warning": "5.0", "note": "2.0"}
 """GitHub shows 7.0 to 8.9 as high, 4.0 to 6.9 as medium, less as low."""
@@ -32,13 +35,14 @@ _SEVERITIES = {"error": "8.0", "warning": "5.0", "note": "2.0"}
 
 def write(report: Report, out: TextIO) -> None:
     """One run with every rule, every finding and every problem."""
-    rules = [*map(_rule, catalogue()), _malformed()]
+    rules = [*map(_rule, catalogue()), *_OTHERS]
     index = {rule["id"]: at for at, rule in enumerate(rules)}
     run = {
         "tool": {"driver": {**_driver(), "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(report)],
         "results": _results(report, index),
+        "properties": {"judged": _judged(report.judged)},
     }
     content = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     out.write(indented(content))
@@ -49,20 +53,27 @@ def _driver() -> dict[str, str]:
         number = {"semanticVersion": version("netreeve")}
     except PackageNotFoundError:
         number = {}
-    return {"name": "netreeve", "informationUri": HOME, **number}
+    return {"name": "netreeve", **number}
+
+
+def _judged(of: Judged) -> dict[str, Any]:
+    """What is known of it; paths are texts of users."""
+    found = msgspec.structs.asdict(of)
+    found["paths"] = list(map(printable, of.paths))
+    return {key: value for key, value in found.items() if value}
 
 
 def _rule(policy: Policy[Any, Any]) -> dict[str, Any]:
     level = _LEVELS.get(policy.standard, "note")
+    return _described(policy.id, policy.title, policy.why, policy.fix, level)
+
+
+def _described(name: str, title: str, why: str, fix: str, level: str) -> dict[str, Any]:
     return {
-        "id": policy.id,
-        "shortDescription": {"text": f"{policy.title}."},
-        "fullDescription": {"text": policy.why},
-        "help": {
-            "text": f"{policy.why}\n\n{policy.fix}",
-            "markdown": f"{policy.why}\n\n**Fix:** {policy.fix}",
-        },
-        "helpUri": f"{HOME}/policies#{policy.id}",
+        "id": name,
+        "shortDescription": {"text": f"{title}."},
+        "fullDescription": {"text": why},
+        "help": {"text": f"{why}\n\nFix: {fix}", "markdown": f"{why}\n\n**Fix:** {fix}"},
         "defaultConfiguration": {"level": level},
         "properties": {
             "tags": ["security", "kubernetes", "network"],
@@ -72,13 +83,23 @@ def _rule(policy: Policy[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _malformed() -> dict[str, Any]:
-    return {
-        "id": MALFORMED,
-        "shortDescription": {"text": "The object could be read."},
-        "helpUri": f"{HOME}/policies#{MALFORMED}",
-        "defaultConfiguration": {"level": "error"},
-    }
+_OTHERS = (
+    _described(
+        MALFORMED,
+        "The object could be read",
+        "What cannot be decoded cannot be judged, so that it is denied and not let through.",
+        "Correct the field to what the API of its kind says.",
+        "error",
+    ),
+    _described(
+        EXEMPTION,
+        "The exemption could be granted",
+        "An exemption that is written so that nobody could grant it would exempt from nothing.",
+        "Correct the annotations netreeve.io/exempt, exempt-reason and exempt-until.",
+        "error",
+    ),
+)
+"""What findings have in place of a policy."""
 
 
 def _invocation(report: Report) -> dict[str, Any]:
@@ -120,8 +141,21 @@ def _result(result: Result, found: Found, index: dict[str, int], hashed: str) ->
         "message": {"text": printable(text)},
         "locations": [_location(result, found)],
         "partialFingerprints": {"primaryLocationLineHash": hashed, "netreeve/v1": found.id},
-        **({"baselineState": "unchanged"} if found.known else {}),
+        "suppressions": _suppressions(found),
+        **({"baselineState": "unchanged"} if found.preexisting else {}),
     }
+
+
+def _suppressions(found: Found) -> list[dict[str, str]]:
+    """SARIF 3.27.23: all results of a run have the list or none, and an empty one suppresses not.
+
+    An exemption that is only claimed waits for whoever may grant it.
+    """
+    if not found.exempt:
+        return []
+    status = "accepted" if found.is_exempt else "underReview"
+    reason = printable(found.exempt.reason)
+    return [{"kind": "external", "status": status, "justification": reason}]
 
 
 def _location(result: Result, found: Found) -> dict[str, Any]:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TextIO, get_args
+from typing import TextIO
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from policies.model import Action
-from webhook.audit.findings import Diff, Found, Report, Result, Status, Unreadable
+from webhook.audit.findings import STATUSES, Diff, Found, Report, Result, Unreadable
 from webhook.audit.reports.terminal import grid, show
-from webhook.audit.reports.words import changes, place, plural, printable, sentence, summary
+from webhook.audit.reports.words import (
+    changes,
+    judged,
+    place,
+    plural,
+    printable,
+    sentence,
+    severity,
+    summary,
+)
 
-_ORDER: dict[str, int] = {status: at for at, status in enumerate(get_args(Status))}
-_STYLES = {Action.DENY: "bold red", Action.WARN: "yellow", Action.AUDIT: "cyan"}
+_ORDER: dict[str, int] = {status: at for at, status in enumerate(STATUSES)}
+_STYLES = {"Deny": "bold red", "Warn": "yellow", "Audit": "cyan", "Exempt": "dim"}
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -30,7 +38,7 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
     if report.unreadable:
         yield ""
     for result in report.results:
-        if new := tuple(found for found in result.findings if not found.known):
+        if new := tuple(found for found in result.findings if not found.preexisting):
             yield _heading(result)
             yield _findings(new)
             yield ""
@@ -38,6 +46,8 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
     if report.diff:
         yield from _changes(report.diff)
         yield Text(f"since the earlier report: {changes(report)}", style="bold")
+    if text := judged(report):
+        yield Text(f"judged: {text}", style="dim")
     yield Text(summary(report), style="bold red" if report.exit_code else "bold")
 
 
@@ -78,7 +88,7 @@ def _findings(findings: tuple[Found, ...]) -> Table:
     table = grid(3)
     for found in findings:
         table.add_row(
-            Text(f"  {found.action.value}", style=_STYLES[found.action]),
+            Text(f"  {severity(found)}", style=_STYLES[severity(found)]),
             Text(printable(found.policy)),
             Text(sentence(found)),
         )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.audit.judged import Judged
+from webhook.audit.manifests import STDIN
+
+MOST_PATHS = 3
+"""That are named; hooks judge hundreds of files in one run."""
 
 
 def printable(text: str) -> str:
@@ -28,21 +35,61 @@ def sentence(found: Found) -> str:
     return printable(f"{found.field}: {found.message}; {found.fix}")
 
 
+def severity(found: Found) -> str:
+    """``Deny``, ``Warn``, ``Audit``, or ``Exempt`` where an exemption lifts it."""
+    return "Exempt" if found.is_exempt else found.action.value
+
+
+def judged(report: Report) -> str:
+    """``manifests deploy; profile strict; configuration gate.yaml; at 2027-03-31T12:00:00Z``"""
+    return "; ".join(f"{name} {value}".rstrip() for name, value in facts(report.judged))
+
+
+def facts(of: Judged) -> Iterator[tuple[str, str]]:
+    """What was judged, by which rules and when, each with its name; nothing of what is unknown."""
+    if of.source == "cluster":
+        yield "cluster", printable(of.cluster)
+    elif of.paths:
+        yield "manifests" if of.source == "manifests" else "audit log", _paths(of.paths)
+    rest = {
+        "context": of.context,
+        "namespace": of.namespace,
+        "profile": of.profile,
+        "stage": of.stage,
+        "configuration": of.config,
+        "at": of.time,
+        "exemptions as of": of.asOf,
+    }
+    yield from ((name, printable(value)) for name, value in rest.items() if value)
+
+
+def _paths(paths: tuple[str, ...]) -> str:
+    names = ["standard input" if one == STDIN else printable(one) for one in paths[:MOST_PATHS]]
+    rest = len(paths) - len(names)
+    return ", ".join(names) + (f" and {rest} more" if rest else "")
+
+
 def summary(report: Report) -> str:
     """``7 objects judged: 2 denied, 1 with warnings, 4 clean`` and what was not judged."""
     count = report.summary
-    judged = count["denied"] + count["warned"] + count["allowed"]
+    statuses = ("denied", "warned", "preexisting", "exempt", "allowed")
+    optional = (
+        (count["preexisting"], "pre-existing"),
+        (count["exempt"], "exempt"),
+        (count["audited"], "with audited findings"),
+    )
     parts = [
         f"{count['denied']} denied",
         f"{count['warned']} with warnings",
-        *([f"{count['audited']} with audited findings"] if count["audited"] else []),
+        *(f"{number} {what}" for number, what in optional if number),
         f"{count['allowed'] - count['audited']} clean",
     ]
-    text = f"{plural(judged, 'object')} judged: {', '.join(parts)}"
+    total = sum(count[status] for status in statuses)
+    text = f"{plural(total, 'object')} judged: {', '.join(parts)}"
     if changed := sum(bool(result.patch) for result in report.results):
         text += f"; {changed} to be changed by mutating policies"
-    if count["known"]:
-        text += f"; {plural(count['known'], 'finding')} known from the baseline"
+    if old := sum(found.preexisting for _, found in report.each()):
+        text += f"; {plural(old, 'pre-existing finding')}"
     if rest := _not_judged(count):
         text += f"; not judged: {', '.join(rest)}"
     if count["unreadable"]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from policies.model import User
 from webhook.admission.plan import Ruleset
 from webhook.audit.findings import Report
+from webhook.audit.judged import Judged
 from webhook.audit.live.scan import Wanted, audit
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
@@ -40,6 +42,9 @@ async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
         async with Connection(source, user_agent=USER_AGENT) as connection:
             keys = await stamp_keys(connection, *asked.secret)
             wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys)
-            return await audit(
+            report = await audit(
                 connection, wanted, lambda name, number: status.update(f"Reading {name}: {number}")
             )
+            context = source.active() if isinstance(source, Kubeconfig) else ""
+            judged = Judged("cluster", (), connection.address, context, asked.namespace)
+            return replace(report, judged=judged)

@@ -19,6 +19,7 @@ def plan(config: GateConfig) -> Plan | None:
         interval=config.audit.intervalSeconds,
         reports=config.audit.reports,
         baseline=User(next(iter(config.baseline.controllers), "")),
+        profile=config.profile,
     )
 
 

@@ -4,16 +4,21 @@ of them stay a small file. `script/` reads it; nothing else does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from policies import catalogue
 from webhook.admission.verdict import MALFORMED
 from webhook.audit.findings import Change, Found, Report, Result
 from webhook.audit.reports.html.exposed import exposed
-from webhook.audit.reports.words import changes, place, plural, printable, summary
-
-STATUSES = ("denied", "warned", "allowed", "excluded", "unknown")
+from webhook.audit.reports.words import (
+    changes,
+    judged,
+    place,
+    plural,
+    printable,
+    severity,
+    summary,
+)
 
 
 def content(report: Report) -> dict[str, Any]:
@@ -30,9 +35,9 @@ def content(report: Report) -> dict[str, Any]:
     return {
         "summary": report.summary,
         "sentence": summary(report),
+        "judged": judged(report),
         "failOn": report.failOn.value,
         "exitCode": report.exit_code,
-        "namespaces": _namespaces(report.results),
         "objects": objects,
         "findings": findings,
         "policies": policies.rows,
@@ -63,13 +68,13 @@ def _finding(at: int, policies: _Policies, result: Result, found: Found) -> list
     return [
         at,
         policies.index(found.policy),
-        found.action.value,
+        severity(found),
         printable(found.field),
         printable(found.message),
         printable(found.fix),
         place(result, found.line),
         found.id,
-        int(found.known),
+        int(found.preexisting),
         _exempt(found),
     ]
 
@@ -100,15 +105,6 @@ class _Policies:
             texts = (policy.title, policy.why, policy.fix) if policy else (malformed, "", "")
             self.rows.append([printable(name), *texts])
         return self._at[name]
-
-
-def _namespaces(results: Iterable[Result]) -> list[list[Any]]:
-    """Name, and how many objects have each of the statuses; "" for what is in no namespace."""
-    found: dict[str, list[int]] = {}
-    for one in results:
-        counts = found.setdefault(one.namespace, [0] * len(STATUSES))
-        counts[STATUSES.index(one.status)] += 1
-    return [[printable(name), *counts] for name, counts in sorted(found.items())]
 
 
 def _fixed(change: Change) -> list[str]:

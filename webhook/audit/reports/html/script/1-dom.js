@@ -25,7 +25,7 @@ const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS
 // Long names may break after the signs that join their parts.
 const breakable = (text) => text.replace(/([/.\]])(?=.)/g, "$1\u200b");
 
-const TONES = { Deny: "deny", Warn: "warn", Audit: "audit" };
+const TONES = { Deny: "deny", Warn: "warn", Audit: "audit", Exempt: "exempt" };
 const tag = (text, tone = "") => el("span", { class: `tag ${tone}` }, text);
 
 function announce(text) { byId("said").textContent = text; }

@@ -1,8 +1,8 @@
 // Every finding, with what to do about it.
 
-const [OBJECT, POLICY, ACTION, FIELD, MESSAGE, FIX, PLACE, ID, KNOWN, EXEMPT] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const [OBJECT, POLICY, ACTION, FIELD, MESSAGE, FIX, PLACE, ID, BEFORE, EXEMPT] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const [KIND, NAMESPACE, NAME, , FOLDED, ASKED] = [0, 1, 2, 3, 4, 5];
-const STRENGTH = { Deny: 0, Warn: 1, Audit: 2 };
+const STRENGTH = { Deny: 0, Warn: 1, Audit: 2, Exempt: 3 };
 const NEW = new Set(DATA.new);
 const CLUSTER = "(cluster)";
 
@@ -13,6 +13,7 @@ const titleOf = ([kind, namespace, name]) => `${kind} ${namespace ? `${namespace
 const matches = searcher((row) => [titleOf(objectOf(row)), policyOf(row)[0], row[FIELD], row[MESSAGE], row[FIX], row[PLACE]].join(" "));
 
 const findings = [...DATA.findings].sort((a, b) => STRENGTH[a[ACTION]] - STRENGTH[b[ACTION]]);
+const SEVERITIES = Object.keys(STRENGTH).filter((one) => one !== "Exempt" || findings.some((row) => row[ACTION] === one));
 
 function aboutObject(row) {
   const [kind, namespace, name] = objectOf(row);
@@ -33,7 +34,7 @@ function aboutFix(row) {
 
 const FINDING_COLUMNS = [
   { title: "Severity", sort: (row) => STRENGTH[row[ACTION]], cell: (row) => [
-    tag(row[ACTION], TONES[row[ACTION]]), NEW.has(row[ID]) ? [" ", tag("new")] : null, row[KNOWN] ? [" ", tag("known")] : null, row[EXEMPT] ? [" ", tag("exempt")] : null] },
+    tag(row[ACTION], TONES[row[ACTION]]), NEW.has(row[ID]) ? [" ", tag("new")] : null, row[BEFORE] ? [" ", tag("pre-existing")] : null, row[EXEMPT] && row[ACTION] !== "Exempt" ? [" ", tag("exemption claimed")] : null] },
   { title: "Object", sort: (row) => titleOf([objectOf(row)[NAMESPACE], objectOf(row)[NAME], objectOf(row)[KIND]]), cell: aboutObject },
   { title: "Policy", sort: (row) => policyOf(row)[0], cell: (row) => el("code", {}, policyOf(row)[0]) },
   { title: "Finding", cell: (row) => [el("code", { class: "path" }, breakable(row[FIELD])), row[MESSAGE]] },
@@ -56,7 +57,7 @@ function drawFindings(params) {
       (!get("action") || row[ACTION] === get("action")) &&
       (!get("ns") || namespaceOf(row) === get("ns")) &&
       (!get("policy") || policyOf(row)[0] === get("policy")) &&
-      (!get("state") || (get("state") === "new" ? NEW.has(row[ID]) : !row[KNOWN])) &&
+      (!get("state") || (get("state") === "new" ? NEW.has(row[ID]) : !row[BEFORE])) &&
       matches(row, words));
     heading.lastChild.textContent = rows.length === findings.length ? plural(rows.length, "finding") : `${number(rows.length)} of ${plural(findings.length, "finding")}`;
     listing.show(rows, how);
@@ -69,8 +70,8 @@ function drawFindings(params) {
 
 function findingFilters(params, update) {
   const names = (of) => [...new Set(findings.map(of))].sort(collator.compare).map((one) => [one, one]);
-  const states = [["", "Any"], ...(NEW.size ? [["new", "New since the earlier report"]] : []), ...(findings.some((row) => row[KNOWN]) ? [["open", "Not in the baseline"]] : [])];
-  const severities = [["", "All"], ...Object.keys(STRENGTH).map((one) => [one, one])];
+  const states = [["", "Any"], ...(NEW.size ? [["new", "New since the earlier report"]] : []), ...(findings.some((row) => row[BEFORE]) ? [["open", "Not pre-existing"]] : [])];
+  const severities = [["", "All"], ...SEVERITIES.map((one) => [one, one])];
   return [
     search("Search", params.get("q") ?? "", (q) => update({ q })),
     el("div", { class: "field" }, "Severity", choices("Severity", severities, params.get("action") ?? "", (action) => update({ action }))),

@@ -6,22 +6,23 @@ function tally(rows, of) {
   const found = new Map();
   for (const row of rows) {
     const key = of(row);
-    if (!found.has(key)) found.set(key, { key, Deny: 0, Warn: 0, Audit: 0 });
+    if (!found.has(key)) found.set(key, { key, Deny: 0, Warn: 0, Audit: 0, Exempt: 0 });
     found.get(key)[row[ACTION]] += 1;
   }
-  return [...found.values()].sort((a, b) => b.Deny - a.Deny || b.Warn - a.Warn || b.Audit - a.Audit || collator.compare(a.key, b.key));
+  return [...found.values()].sort((a, b) => b.Deny - a.Deny || b.Warn - a.Warn || b.Audit - a.Audit || b.Exempt - a.Exempt || collator.compare(a.key, b.key));
 }
 
+const totalOf = (one) => SEVERITIES.reduce((sum, severity) => sum + one[severity], 0);
+
 function tallied(title, label, counts, param, about = () => "") {
-  const most = Math.max(...counts.map((one) => one.Deny + one.Warn + one.Audit));
+  const most = Math.max(...counts.map(totalOf));
   const row = (one) => {
-    const total = one.Deny + one.Warn + one.Audit;
-    const bar = stack([[one.Deny, "deny"], [one.Warn, "warn"], [one.Audit, "audit"]]);
-    bar.style.width = `${Math.max(3, (100 * total) / most)}%`;
+    const bar = stack(SEVERITIES.map((severity) => [one[severity], TONES[severity]]));
+    bar.style.width = `${Math.max(3, (100 * totalOf(one)) / most)}%`;
     const under = about(one.key);
     return el("tr", {},
       el("th", { scope: "row" }, el("a", { href: address("findings", { [param]: one.key }) }, one.key), under ? el("span", { class: "under" }, under) : null),
-      ["Deny", "Warn", "Audit"].map((action) => el("td", { class: one[action] ? "number" : "number soft" }, number(one[action]))),
+      SEVERITIES.map((action) => el("td", { class: one[action] ? "number" : "number soft" }, number(one[action]))),
       el("td", { class: "meter" }, bar));
   };
   const body = el("tbody", {}, counts.slice(0, MOST_BARS).map(row));
@@ -29,15 +30,16 @@ function tallied(title, label, counts, param, about = () => "") {
   const more = rest.length ? el("button", { type: "button", class: "button", onclick: () => { body.append(...rest.map(row)); more.remove(); } }, `Show all ${number(counts.length)}`) : null;
   return panel(title, el("div", { class: "scroll" }, el("table", { class: "compact" },
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, label),
-      ["Deny", "Warn", "Audit"].map((one) => el("th", { scope: "col", class: "number" }, one)),
+      SEVERITIES.map((one) => el("th", { scope: "col", class: "number" }, one)),
       el("th", { scope: "col", class: "meter" }, el("span", { class: "hidden" }, "As a bar")))), body)), more);
 }
 
 function statuses() {
-  const { denied, warned, allowed, audited, excluded, unknown } = DATA.summary;
+  const { denied, warned, preexisting, exempt, allowed, audited, excluded, unknown } = DATA.summary;
   return [
-    ["Denied", denied, "deny"], ["With warnings", warned, "warn"], ["Audited only", audited, "audit"],
-    ["Clean", allowed - audited, "good"], ["Not judged", excluded + unknown, "none"],
+    ["Denied", denied, "deny"], ["With warnings", warned, "warn"],
+    ...(preexisting ? [["Only pre-existing", preexisting, "before"]] : []), ...(exempt ? [["Exempt", exempt, "exempt"]] : []),
+    ["Audited only", audited, "audit"], ["Clean", allowed - audited, "good"], ["Not judged", excluded + unknown, "none"],
   ];
 }
 
@@ -49,14 +51,18 @@ function verdict() {
 }
 
 function drawOverview() {
-  const counts = { Deny: 0, Warn: 0, Audit: 0 };
-  for (const row of findings) counts[row[ACTION]] += 1;
-  const texts = { Deny: "to deny", Warn: "to warn of", Audit: "only to record" };
+  const counts = Object.fromEntries(SEVERITIES.map((one) => [one, 0]));
+  const before = { ...counts };
+  for (const row of findings) {
+    counts[row[ACTION]] += 1;
+    before[row[ACTION]] += row[BEFORE];
+  }
+  const texts = { Deny: "to deny", Warn: "to warn of", Audit: "only to record", Exempt: "exempt" };
   const cards = Object.keys(counts).map((action) =>
     el("a", { class: `card stat ${counts[action] ? TONES[action] : "none"}`, href: address("findings", { action }) },
-      el("b", {}, number(counts[action])), el("span", {}, `${counts[action] === 1 ? "finding" : "findings"} ${texts[action]}`)));
+      el("b", {}, number(counts[action])), el("span", {}, `${counts[action] === 1 ? "finding" : "findings"} ${texts[action]}${before[action] ? `, ${number(before[action])} pre-existing` : ""}`)));
   return [
-    el("div", { class: "head" }, el("h1", {}, "Overview")),
+    el("div", { class: "head" }, el("h1", {}, "Overview"), DATA.judged ? el("p", {}, breakable(`Judged: ${DATA.judged}`)) : null),
     el("div", { class: "cards" }, cards, exposureCards()),
     verdict(),
     DATA.unreadable.length ? el("p", { class: "note" }, tag("Incomplete", "warn"), ` ${plural(DATA.unreadable.length, "thing")} could not be read: `, el("a", { href: address("problems") }, "see which"), ".") : null,

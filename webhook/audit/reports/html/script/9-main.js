@@ -8,7 +8,7 @@ if (MAP) {
 }
 if (DATA.unreadable.length) VIEWS.set("problems", { title: "Not read", draw: drawProblems, count: DATA.unreadable.length });
 
-byId("foot").textContent = "Made by Netreeve. This file holds everything that it shows, and asks for nothing from a network.";
+byId("foot").textContent = (DATA.judged ? `Judged: ${DATA.judged}. ` : "") + "Made by Netreeve. This file holds everything that it shows, and asks for nothing from a network.";
 look();
 tabs();
 theme();
