@@ -133,6 +133,26 @@ def test_what_has_a_remedy_and_is_not_fixed_is_said(
     assert (folder / "web.yaml").read_text() == text
 
 
+def test_what_cannot_be_read_is_named_and_left_and_the_rest_of_the_file_is_fixed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = "---\na: [\n---\n"
+    (folder / "web.yaml").write_text(SERVICE + broken + SERVICE.replace("web", "b"))
+    arguments = ["check", "--fix", "-y", "web.yaml", "absent.yaml"]
+    assert main(arguments) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert err[0].startswith("netreeve: cannot read web.yaml:8: ")
+    assert err[1:] == [
+        "netreeve: cannot read absent.yaml: No such file or directory",
+        "netreeve: 1 file changed",
+    ]
+    assert (folder / "web.yaml").read_text() == FIXED + broken + FIXED.replace("web", "b")
+    assert main(arguments) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert err[0].startswith("netreeve: cannot read web.yaml:9: ")
+    assert err[-1] == "netreeve: nothing to fix in what could be read"
+
+
 def test_a_folder_that_may_not_be_written_keeps_its_files(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from webhook.audit.findings import Report
 from webhook.audit.fix.plan import Plan, plans
 from webhook.audit.manifests import STDIN
-from webhook.audit.reports.words import plural, printable
+from webhook.audit.reports.words import place, plural, printable
 
 
 class FixError(Exception):
@@ -60,11 +60,15 @@ def fix(report: Report, args: argparse.Namespace) -> bool:
     found = list(plans(report))
     changed = [plan for plan in found if plan.before != plan.after]
     sys.stdout.writelines(line for plan in changed for line in _diff(plan))
+    for problem in report.unreadable:
+        text = f"{place(problem)}: {printable(problem.message)}"
+        print(f"netreeve: cannot read {text}", file=sys.stderr)
     for plan in found:
         for text in plan.refused:
             print(f"netreeve: not fixed: {printable(text)}", file=sys.stderr)
     if not changed:
-        print("netreeve: nothing to fix", file=sys.stderr)
+        read = " in what could be read" if report.unreadable else ""
+        print(f"netreeve: nothing to fix{read}", file=sys.stderr)
     if not changed or args.dry_run or not (args.yes or _agreed(changed)):
         return False
     for plan in changed:
