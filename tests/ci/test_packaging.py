@@ -143,6 +143,13 @@ def test_no_input_is_part_of_a_script() -> None:
         assert "${{" not in step.get("run", "")
 
 
+def test_other_actions_are_named_by_their_commits_and_versions() -> None:
+    lines = [line for line in (ROOT / "action.yml").read_text().splitlines() if " uses: " in line]
+    assert len(lines) == sum("uses" in step for step in ACTION["runs"]["steps"])
+    pinned = re.compile(r" +uses: [a-z./-]+@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+")
+    assert [line for line in lines if not pinned.fullmatch(line)] == []
+
+
 def test_every_input_of_the_action_is_used_and_documented() -> None:
     used = set(re.findall(r"inputs\.([a-z-]+)", json.dumps(ACTION["runs"])))
     assert used == set(ACTION["inputs"])
