@@ -108,8 +108,8 @@ def test_a_terminal_is_asked(
         (["--fix", "web.yaml"], "there is no terminal: give --yes, or --dry-run"),
         (["--fix", "-y", "-"], "--fix changes files, and - is none"),
         (["--fix", "-y", "-o", "json", "web.yaml"], "give the report a file, as in -o json=FILE"),
-        (["--dry-run", "web.yaml"], "--dry-run and --yes belong to --fix"),
-        (["-y", "web.yaml"], "--dry-run and --yes belong to --fix"),
+        (["--dry-run", "web.yaml"], "--dry-run, --ndots and --yes belong to --fix"),
+        (["-y", "web.yaml"], "--dry-run, --ndots and --yes belong to --fix"),
     ],
 )
 def test_what_cannot_be_asked_for(
@@ -131,6 +131,21 @@ def test_what_has_a_remedy_and_is_not_fixed_is_said(
     message = "netreeve: not fixed: web.yaml:7: node-port: spec.allocateLoadBalancerNodePorts"
     assert capsys.readouterr().err.startswith(f"{message} comes from an anchor\n")
     assert (folder / "web.yaml").read_text() == text
+
+
+def test_ndots_are_written_where_somebody_asks_for_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: []\n"
+    (folder / "pod.yaml").write_text(pod)
+    assert main(["check", "--fix", "-y", "pod.yaml"]) == 0
+    assert "nothing to fix" in capsys.readouterr().err
+    assert (folder / "pod.yaml").read_text() == pod
+    assert main(["check", "--fix", "--ndots", "-y", "pod.yaml"]) == 0
+    assert '+      - name: ndots\n+        value: "2"\n' in capsys.readouterr().out
+    assert main(["check", "-o", "json=x.json", "pod.yaml"]) == 0
+    (found,) = json.loads((folder / "x.json").read_text())["objects"]
+    assert found["patch"] == []
 
 
 def test_what_cannot_be_read_is_named_and_left_and_the_rest_of_the_file_is_fixed(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
+from policies.model import Remedy
 from policies.resources import Resource
 from webhook.admission.exempt import Trust
 from webhook.admission.gate import END_OF_TIME, Gate
@@ -28,6 +29,7 @@ from webhook.audit.findings import (
 from webhook.audit.judge import Outcome, creation, judge
 from webhook.audit.kinds import find, kinds
 from webhook.audit.manifests import Input, Manifest, Stranger, text_at
+from webhook.audit.ndots import remedies
 from webhook.audit.sources import Sources
 from webhook.audit.surroundings import Surroundings
 from webhook.config.positions import Position
@@ -40,17 +42,19 @@ def check(
     *,
     now: float = END_OF_TIME,
     trust: Trust = Trust.SHOW,
+    ndots: bool = False,
 ) -> Report:
     """The verdict on every manifest, in the light of the others.
 
     The inputs are gone through twice, and never all of them in memory. now: Unix time, for
-    exemptions that end; trust: what those count that nobody has granted yet.
+    exemptions that end; trust: what those count that nobody has granted yet. ndots: whether to
+    find what the gate would add to the resolver of pods.
     """
     if isinstance(inputs, Iterator):
         inputs = tuple(inputs)
     known = kinds(ruleset.workloads)
     around = Surroundings(_lending(inputs), known, Gate(ruleset), default_namespace)
-    terms = _Terms(Gate(ruleset, around, trust=trust), ruleset, default_namespace, now)
+    terms = _Terms(Gate(ruleset, around, trust=trust), ruleset, default_namespace, now, ndots)
     results: list[Result] = []
     unreadable: list[Unreadable] = []
     strangers = 0
@@ -77,6 +81,7 @@ class _Terms(NamedTuple):
     ruleset: Ruleset
     default_namespace: str
     now: float
+    ndots: bool
 
 
 def _lending(inputs: Iterable[Input]) -> Iterator[Manifest]:
@@ -93,6 +98,7 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
     )
     status: Status = "unknown"
     outcome = Outcome(Verdict())
+    additions: tuple[Remedy, ...] = ()
     namespace = text_at(manifest.object, "metadata", "namespace")
     if resource is not None:
         request = creation(resource, manifest.object, terms.default_namespace)
@@ -102,6 +108,9 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
         else:
             outcome = judge(terms.gate, request, manifest.object, terms.now)
             status = status_of(outcome.verdict.findings)
+            if terms.ndots:
+                asked = (terms.gate, request, resource, manifest.object, terms.now)
+                additions = tuple(remedies(*asked))
     return Result(
         file=manifest.file,
         input=manifest.origin.input,
@@ -120,6 +129,7 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
             for one in outcome.verdict.findings
         ),
         patch=outcome.patch,
+        additions=additions or UNSET,
     )
 
 

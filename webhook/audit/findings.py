@@ -80,6 +80,7 @@ class Result(msgspec.Struct, frozen=True):
     Of a live object, which is in no file: created, its creationTimestamp, and folded, how many
     ReplicaSets, Jobs and pods come from it and have nothing else to be said of. asked: of a write
     in an audit log.
+    additions: where somebody has asked for it, what `--fix --ndots` would write down.
     """
 
     file: str
@@ -95,6 +96,7 @@ class Result(msgspec.Struct, frozen=True):
     created: str | UnsetType = UNSET
     folded: int | UnsetType = UNSET
     asked: Asker | UnsetType = UNSET
+    additions: tuple[Remedy, ...] | UnsetType = UNSET
 
     @property
     def title(self) -> str:

@@ -102,7 +102,7 @@ def _checked(args: argparse.Namespace, rules: Ruleset, now: float) -> Report:
     stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
     with Sources(args.paths, stdin, lenient=args.skip_others) as sources:
         trust = Trust.ACCEPT if args.trust_exemptions else Trust.SHOW
-        report = check(sources, rules, args.namespace, now=now, trust=trust)
+        report = check(sources, rules, args.namespace, now=now, trust=trust, ndots=args.ndots)
         report = replace(report, judged=Judged(paths=tuple(map(name, args.paths))))
         if outputs.wants_map(args):
             # Loads the Kubernetes client, most of a second that the other formats do not need.

@@ -26,11 +26,16 @@ class FixError(Exception):
 
 
 def add_fix(command: argparse.ArgumentParser) -> None:
-    """``--fix``, ``--dry-run`` and ``--yes``."""
+    """``--fix`` and what belongs to it."""
     command.add_argument(
         "--fix",
         action="store_true",
         help="correct in the files what has one safe remedy; shows the changes and asks first",
+    )
+    command.add_argument(
+        "--ndots",
+        action="store_true",
+        help="with --fix: also write the ndots that the gate gives to pods into pods and templates",
     )
     command.add_argument("--dry-run", action="store_true", help="with --fix: only show the changes")
     command.add_argument(
@@ -41,8 +46,8 @@ def add_fix(command: argparse.ArgumentParser) -> None:
 def ask_nothing_impossible(args: argparse.Namespace) -> None:
     """Raises FixError for options that do not go together, before anything is read."""
     if not args.fix:
-        if args.dry_run or args.yes:
-            raise FixError("--dry-run and --yes belong to --fix")
+        if args.dry_run or args.yes or args.ndots:
+            raise FixError("--dry-run, --ndots and --yes belong to --fix")
         return
     if STDIN in args.paths:
         raise FixError("--fix changes files, and - is none")

@@ -107,6 +107,14 @@ def test_dns_gets_the_other_protocol_beside_it(before: str, after: str | None) -
     assert fixed(DNS % before) == DNS % after
 
 
+def test_a_comment_stays_with_what_it_is_about() -> None:
+    text = SERVICE.replace("  type:", "# of the file\n\n  # of the type\n  # and more\n  type:")
+    wanted = "\n\n  allocateLoadBalancerNodePorts: false\n  # of the type\n  # and more\n  type:"
+    assert wanted in fixed(text)
+    ports = "# dns\n    - port: 53"
+    assert fixed(DNS % ports) == DNS % f"- protocol: UDP\n      port: 53\n    {ports}"
+
+
 def test_an_annotation_of_the_wrong_value_is_corrected_where_it_stands() -> None:
     noted = SERVICE.replace("  name:", f"  annotations: {{{INTERNAL}: 'yes'}} # !\n  name:")
     assert f'  annotations: {{{INTERNAL}: "true"}} # !\n  name:' in fixed(noted)

@@ -15,6 +15,7 @@ import yaml
 from policies.model import Remedy
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Element = dict[str, int | str]
 
 
 class Edit(NamedTuple):
@@ -42,12 +43,12 @@ def edit(text: str, root: tuple[str | int, ...], remedy: Remedy) -> Edit:
     while steps and (child := _child(node, steps[0])) is not None:
         parent, node = node, child
         steps.pop(0)
-    if remedy.insert and steps:
-        raise CannotError("is not written down")
-    if isinstance(remedy.value, dict):
-        return _insert(text, parent, node, remedy.value)
-    value = json.dumps(remedy.value, ensure_ascii=False)
-    return _put(text, node, steps, value) if steps else _replace(node, value)
+    if not remedy.insert:
+        return _put(text, node, steps, remedy.value) if steps else _replace(node, remedy.value)
+    assert isinstance(remedy.value, dict)
+    if len(steps) > 1:
+        return _put(text, node, steps[:-1], [remedy.value])
+    return _fill(node, remedy.value) if steps else _insert(text, parent, node, remedy.value)
 
 
 def _child(node: yaml.Node, step: str | int) -> yaml.Node | None:
@@ -67,34 +68,43 @@ def _child(node: yaml.Node, step: str | int) -> yaml.Node | None:
     return child
 
 
-def _replace(node: yaml.Node, value: str) -> Edit:
+def _replace(node: yaml.Node, value: Any) -> Edit:
     start, end = node.start_mark, node.end_mark
     if not isinstance(node, yaml.ScalarNode) or start.line != end.line:
         raise CannotError("is more than a value on one line")
     if start.index == end.index:
         raise CannotError("has no value")
-    return Edit(start.index, end.index, value)
+    return Edit(start.index, end.index, json.dumps(value, ensure_ascii=False))
 
 
-def _put(text: str, node: yaml.Node, steps: list[str | int], value: str) -> Edit:
+def _put(text: str, node: yaml.Node, steps: list[str | int], value: Any) -> Edit:
     """A new key in a mapping, with what is below it; in front, where nothing can be in the way."""
     if not isinstance(node, yaml.MappingNode):
         raise CannotError("is no mapping")
     keys = [json.dumps(step, ensure_ascii=False) for step in steps]
     if node.flow_style:
+        written = json.dumps(value, ensure_ascii=False)
         for key in reversed(keys[1:]):
-            value = f"{{{key}: {value}}}"
+            written = f"{{{key}: {written}}}"
         at, comma = node.start_mark.index + 1, ", " if node.value else ""
-        return Edit(at, at, f"{keys[0]}: {value}{comma}")
+        return Edit(at, at, f"{keys[0]}: {written}{comma}")
     lines = [f"{'  ' * depth}{_plain(key)}:" for depth, key in enumerate(keys)]
-    lines[-1] += f" {value}"
-    at = node.start_mark.index
-    return Edit(at, at, _block(text, lines, node.start_mark.column))
+    if isinstance(value, list):
+        lines += [f"{'  ' * len(keys)}{line}" for one in value for line in _element(one)]
+    else:
+        lines[-1] += f" {json.dumps(value, ensure_ascii=False)}"
+    return _above(text, node.start_mark.index, lines)
 
 
-def _insert(
-    text: str, parent: yaml.CollectionNode, node: yaml.Node, value: dict[str, int | str]
-) -> Edit:
+def _fill(node: yaml.Node, value: Element) -> Edit:
+    """The first element of a list that has none."""
+    if not isinstance(node, yaml.SequenceNode) or node.value:
+        raise CannotError("is no list")
+    at = node.start_mark.index + 1
+    return Edit(at, at, json.dumps(value))
+
+
+def _insert(text: str, parent: yaml.CollectionNode, node: yaml.Node, value: Element) -> Edit:
     """A new element in front of one."""
     at = node.start_mark.index
     if parent.flow_style:
@@ -102,9 +112,27 @@ def _insert(
     dash = text.rfind("-", 0, at)
     if text[dash + 1 : at].strip(" "):
         raise CannotError("stands apart from its dash")
+    return _above(text, dash, _element(value))
+
+
+def _element(value: Element) -> list[str]:
+    """The lines of an element of a list."""
     lines = [f"  {key}: {_plain(json.dumps(one))}" for key, one in value.items()]
-    lines[0] = f"- {lines[0].lstrip()}"
-    return Edit(dash, dash, _block(text, lines, dash - text.rfind("\n", 0, dash) - 1))
+    return [f"- {lines[0].lstrip()}", *lines[1:]]
+
+
+def _above(text: str, at: int, lines: list[str]) -> Edit:
+    """Lines in front of what stands there, and of the comments right above that belong to it."""
+    start = text.rfind("\n", 0, at) + 1
+    column = at - start
+    if not text[start:at].strip():
+        while start:
+            before = text.rfind("\n", 0, start - 1) + 1
+            line = text[before:start]
+            if line[:column].strip() or line[column : column + 1] != "#":
+                break
+            start, at = before, before + column
+    return Edit(at, at, _block(text, lines, column))
 
 
 def _block(text: str, lines: list[str], column: int) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from policies.model import Remedy
-from webhook.audit.findings import Found, Report, Result
+from webhook.audit.findings import Report, Result
 from webhook.audit.fix.edits import CannotError, edit
 from webhook.audit.manifests import Manifest, in_chunk
 from webhook.config.chunks import Chunk, chunks
@@ -32,15 +32,31 @@ class Plan(NamedTuple):
 
 
 def plans(report: Report) -> Iterator[Plan]:
-    """One for every file that holds a finding with a remedy. Raises OSError."""
+    """One for every file that holds something with a remedy. Raises OSError."""
     for file in dict.fromkeys(one.file for one in report.results if _remedies(one)):
         results = [one for one in report.results if one.file == file]
         yield plan(file, Path(file).read_bytes(), results)
 
 
-def _remedies(result: Result) -> dict[tuple[Any, ...], Found]:
-    """The findings with a remedy; the last elements of lists first, as insertions move others."""
-    found = {one.remedy.path: one for one in result.findings if one.remedy}
+class _Wanted(NamedTuple):
+    """A remedy, and where and of what a message about it speaks."""
+
+    remedy: Remedy
+    place: str
+
+
+def _remedies(result: Result) -> dict[tuple[Any, ...], _Wanted]:
+    """All of an object; the last elements of lists first, as insertions move others."""
+    found = {
+        one.remedy.path: _Wanted(
+            one.remedy, f"{one.line or result.line}: {one.policy}: {one.field}"
+        )
+        for one in result.findings
+        if one.remedy
+    }
+    for remedy in result.additions or ():
+        field = ".".join(map(str, remedy.path[:-1]))
+        found[remedy.path] = _Wanted(remedy, f"{result.line}: ndots: {field}")
     order = sorted(found, key=lambda path: [(isinstance(step, int), step) for step in path])
     return {path: found[path] for path in reversed(order)}
 
@@ -71,14 +87,12 @@ def plan(file: str, data: bytes, results: Iterable[Result]) -> Plan:
 def _edited(text: str, chunk: Chunk, manifest: Manifest, result: Result) -> tuple[str, list[str]]:
     refused: list[str] = []
     root = _steps(manifest.path)
-    for found in _remedies(result).values():
-        assert found.remedy
+    for remedy, place in _remedies(result).values():
         try:
-            changed = edit(text, root, found.remedy).apply(text)
-            _prove(text, changed, root, found.remedy)
+            changed = edit(text, root, remedy).apply(text)
+            _prove(text, changed, root, remedy)
         except CannotError as error:
-            line = found.line or result.line
-            refused.append(f"{result.file}:{line}: {found.policy}: {found.field} {error}")
+            refused.append(f"{result.file}:{place} {error}")
         else:
             text = changed
     return text, refused
@@ -101,8 +115,9 @@ def _prove(before: str, after: str, root: tuple[str | int, ...], remedy: Remedy)
 
 def _apply(value: Any, path: list[str | int], remedy: Remedy) -> None:
     *steps, last = path
-    for step in steps:
-        value = value.setdefault(step, {}) if isinstance(value, dict) else value[step]
+    for step, below in zip(steps, path[1:], strict=True):
+        empty: Any = [] if isinstance(below, int) else {}
+        value = value.setdefault(step, empty) if isinstance(value, dict) else value[step]
     if remedy.insert:
         value.insert(last, remedy.value)
     else:
