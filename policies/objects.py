@@ -189,8 +189,6 @@ class PodDNSConfigOption(View):
 
 
 class PodDNSConfig(View):
-    nameservers: list[str] | None = None
-    searches: list[str] | None = None
     options: list[PodDNSConfigOption] | None = None
 
 

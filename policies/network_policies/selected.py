@@ -1,7 +1,6 @@
-"""What the policies of one namespace allow, for each selector of pods and for a pod's labels.
+"""What the policies of one namespace allow, for a selector of pods or for a pod's labels.
 
-NetworkPolicies are written per selector; the rules on them, `baseline preview` and whoever draws
-a map need the answer per selector. Knows no other namespace and no traffic: see `effective`.
+Knows no other namespace and no traffic: see `effective`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from policies.network_policies.effective import Direction, Side, selector, union
+from policies.network_policies.effective import Direction, Side, union
 from policies.network_policies.views import NetworkPolicy
 from policies.selectors import LabelSelector, LabelSelectorRequirement
 
@@ -25,21 +24,12 @@ class Selected(NamedTuple):
         return self.ingress if direction is Direction.INGRESS else self.egress
 
 
-def per_selector(policies: Iterable[NetworkPolicy]) -> tuple[Selected, ...]:
-    """One for every distinct podSelector of the policies of a namespace, in their order."""
-    policies = tuple(policies)
-    distinct: list[LabelSelector] = []
-    for policy in policies:
-        if selector(policy) not in distinct:
-            distinct.append(selector(policy))
-    return tuple(for_selector(policies, one) for one in distinct)
-
-
 def for_selector(policies: Iterable[NetworkPolicy], pods: LabelSelector) -> Selected:
     """What surely holds for every pod that ``pods`` picks.
 
-    Counts the policies that apply to all of them. A pod whose labels match further selectors is
-    allowed more, and `for_labels` knows.
+    Counts the policies that apply to all of them, compared requirement by requirement: one that is
+    counted surely applies, one that is not may apply all the same. A pod whose labels match further
+    selectors is allowed more; `for_labels` tells that.
     """
     given = _by_key(pods)
     return _selected(policies, pods, lambda other: _all_entailed(given, other))
@@ -62,14 +52,6 @@ def _selected(
         union(policies, Direction.INGRESS, applies),
         union(policies, Direction.EGRESS, applies),
     )
-
-
-def implies(one: LabelSelector, other: LabelSelector) -> bool:
-    """Whether everything that ``one`` picks is picked by ``other`` as well.
-
-    Compares requirement by requirement: True is certain, False may be too careful.
-    """
-    return _all_entailed(_by_key(one), other)
 
 
 _Requirements = Mapping[str, Iterable[LabelSelectorRequirement]]

@@ -219,17 +219,9 @@ class ControlPlane:
         """Start the controllers, and wait until they are healthy."""
         self._launch(CONTROLLER_MANAGER)
 
-    def stop_controller_manager(self) -> None:
-        """End the controllers; nothing makes pods, endpoints or ServiceAccounts any more."""
-        self._processes[CONTROLLER_MANAGER].stop(GRACE[CONTROLLER_MANAGER])
-
     def start_scheduler(self) -> None:
         """Start the scheduler, and wait until it is healthy."""
         self._launch(SCHEDULER)
-
-    def stop_scheduler(self) -> None:
-        """End the scheduler; new pods stay pending."""
-        self._processes[SCHEDULER].stop(GRACE[SCHEDULER])
 
     def _set_up(self, stack: ExitStack) -> None:
         """Everything that has to exist before the first process; `stack` takes it away again."""

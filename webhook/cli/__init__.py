@@ -17,7 +17,6 @@ from pathlib import Path
 
 from webhook.cli.arguments import Parser
 
-USAGE_ERROR = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """As shells report a program that ended by SIGINT or SIGPIPE."""

@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.network_policies import effective
 from policies.network_policies.effective import Direction
-from policies.network_policies.selected import (
-    for_labels,
-    for_selector,
-    implies,
-    per_selector,
-)
+from policies.network_policies.selected import for_labels, for_selector
+from policies.network_policies.views import NetworkPolicy, NetworkPolicySpec
 from policies.selectors import LabelSelector, LabelSelectorRequirement
 from tests.policies.network_policies.given import Json, pod_selectors, policy, specs, view, views
 
@@ -31,6 +28,12 @@ def selector(pods: Json) -> LabelSelector:
     assert spec is not None
     assert spec.podSelector is not None
     return spec.podSelector
+
+
+def implies(narrow: LabelSelector, wide: LabelSelector) -> bool:
+    """Whether a policy for the pods of ``wide`` counts for those of ``narrow``."""
+    spec = NetworkPolicySpec(podSelector=wide, policyTypes=["Ingress"])
+    return for_selector([NetworkPolicy(spec=spec)], narrow).ingress.isolated
 
 
 @given(pod_selectors, pod_selectors)
@@ -78,24 +81,14 @@ manifests = st.lists(st.builds(policy, specs, st.sampled_from(["a", "b", "c"])),
 @given(manifests)
 def test_no_pod_of_a_selector_is_allowed_less_than_it_says(some: list[Json]) -> None:
     read = views(some)
-    for selected in per_selector(read):
-        for labels in filter(selected.selector.matches, EVERY_LABELS):
+    for picked in map(effective.selector, read):
+        selected = for_selector(read, picked)
+        for labels in filter(picked.matches, EVERY_LABELS):
             exact = for_labels(read, labels)
             for direction in Direction:
                 sure, real = selected.side(direction), exact.side(direction)
                 assert real.isolated or not sure.isolated
                 assert all(one in real.allows for one in sure.allows)
-
-
-@given(manifests)
-def test_every_selector_is_there_once(some: list[Json]) -> None:
-    selectors = [selected.selector for selected in per_selector(views(some))]
-    assert all(selectors.count(one) == 1 for one in selectors)
-    assert all(
-        (one["spec"].get("podSelector") is None)
-        or selector(one["spec"]["podSelector"]) in selectors
-        for one in some
-    )
 
 
 def test_the_policies_for_all_pods_count_for_some() -> None:
@@ -118,7 +111,7 @@ def test_the_policies_for_all_pods_count_for_some() -> None:
             ),
         ]
     )
-    everyone, web, front = per_selector(read)
+    everyone, web, front = (for_selector(read, effective.selector(one)) for one in read)
     assert everyone.ingress == (True, ())
     assert not everyone.egress.isolated
     assert [one.policy for one in web.ingress.allows] == ["web"]
