@@ -1,4 +1,4 @@
-"""One control plane for the whole test session, whichever room asks for it."""
+"""One control plane for the whole test session, whichever folder asks for it."""
 
 from hypothesis import settings
 

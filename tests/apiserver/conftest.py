@@ -1,4 +1,4 @@
-"""One gated control plane for the folder: its webhooks must not judge the tests of other rooms."""
+"""One gated control plane for the folder: its webhooks must not judge other tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An API server of this room's own, since its tests restart it, and who may read from it."""
+"""An API server of this folder's own, since its tests restart it, and who may read from it."""
 
 import json
 from collections.abc import Callable, Iterator

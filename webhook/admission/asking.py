@@ -1,7 +1,8 @@
 """One policy asked about the subjects of one object: what it finds, changes, or fails at.
 
-Rule 1 lives here: what cannot be read and what raises is a violation, never an allow. Knows
-neither the other policies nor what the ratchet and exemptions make of the findings.
+Nothing is admitted by accident (rule 1 of CONTRIBUTING.md): an object that cannot be read and a
+policy that raises are violations. Knows neither the other policies nor what the ratchet and
+exemptions make of the findings.
 """
 
 from __future__ import annotations

@@ -24,9 +24,11 @@ _MENTION = EXEMPT.encode()
 
 
 class Case(NamedTuple):
-    """An object to be judged. now: Unix time. stored: it is in the cluster and nobody writes it.
+    """An object whose exemptions are to be judged.
 
-    view: of the whole object; subjects: what policies judge in it, and those of its old version.
+    now: Unix time. stored: the object is in the cluster already and nobody is writing it.
+    view: the whole object, as it was decoded; subjects: what policies judge in it.
+    old_view, old_subjects: the same of its version before an UPDATE.
     """
 
     request: Request
@@ -48,7 +50,10 @@ class Case(NamedTuple):
 
 
 def may_claim(body: Body | None) -> bool:
-    """Whether the JSON of an object mentions an exemption; one that is escaped gets no stamp."""
+    """Whether the JSON of an object contains the annotation, so that decoding it is worthwhile.
+
+    A key that is written with JSON escapes is not found, and so gets no stamp.
+    """
     return body is not None and _MENTION in bytes(body)
 
 
@@ -62,7 +67,7 @@ def is_claiming(view: Any, subjects: tuple[Any, ...]) -> bool:
 
 
 def meta_of(obj: Any) -> ObjectMeta | None:
-    """Of an object, a subject, or a custom object as it was decoded."""
+    """The metadata of a view, of a subject, or of a custom object (decoded as a dict)."""
     if isinstance(obj, dict):
         try:
             return msgspec.convert(obj.get("metadata") or {}, ObjectMeta)
@@ -76,20 +81,20 @@ def annotations_of(meta: ObjectMeta | None) -> Annotations:
 
 
 def key_of(subject: Any) -> str:
-    """Tells the subjects of an object apart, in its old version as well."""
+    """Identifies a subject among those of its object, and finds it again in the old version."""
     return subject.key if isinstance(subject, PodView) else ""
 
 
 def is_template(subjects: tuple[Any, ...]) -> bool:
-    """Whether the subjects are pod templates in an object, and not the object."""
+    """Whether the subjects are pod templates inside the object, and not the object itself."""
     return bool(subjects) and isinstance(subjects[0], PodView) and not subjects[0].is_pod
 
 
-def is_changing(subject: Any, before: Any, case: Case) -> bool:
-    """Whether its annotations may be written without replacing the pods that run.
+def may_restamp(subject: Any, before: Any, case: Case) -> bool:
+    """Whether a stamp may be written anew without a rollout that nobody asked for.
 
-    A change to a pod template is a rollout, so it waits for one that somebody asks for.
-    before: the subject as it was, None for a new one.
+    Any change to a pod template replaces the running pods, so a template is only stamped together
+    with a change of its own. before: the subject as it was, None for a new one.
     """
     if case.request.resource == "cronjobs" or not is_template((subject,)):
         return True
@@ -98,8 +103,12 @@ def is_changing(subject: Any, before: Any, case: Case) -> bool:
     )
 
 
-def is_compared(case: Case) -> bool:
-    """A ReplicaSet whose owner compares its template with its own: of another it makes one more."""
+def is_compared_by_owner(case: Case) -> bool:
+    """Whether this is a ReplicaSet with an owner, so that a stamp must not be written into it.
+
+    A Deployment looks for the ReplicaSet whose template equals its own. One that differs by a stamp
+    would not be found, and another ReplicaSet made.
+    """
     return case.request.resource == "replicasets" and owner(meta_of(case.view)) is not None
 
 
@@ -110,10 +119,10 @@ def metadata_path(subject: Any) -> str:
     return "metadata"
 
 
-def about(finding: Finding, places: Collection[str]) -> str:
-    """Which of the metadata of several templates belongs to a finding: each has its own claim.
+def place_of(finding: Finding, places: Collection[str]) -> str:
+    """The path of the metadata whose claim a finding falls under: each template has its own.
 
-    places: the `metadata_path` of every subject. "" where it is about none of them.
+    places: the `metadata_path` of every subject. "" when the finding belongs to none of them.
     """
     if len(places) == 1:
         return next(iter(places))
@@ -125,10 +134,10 @@ def about(finding: Finding, places: Collection[str]) -> str:
     return ""
 
 
-def writing(subject: Any, text: str | None) -> list[Operation]:
-    """What makes a stamp out of a text: "" removes it, None leaves it.
+def stamp_patch(subject: Any, text: str | None) -> list[Operation]:
+    """The operations that write a stamp: "" removes it, None leaves it as it is.
 
-    The annotations are there, since a claim is among them.
+    The annotations are known to exist, since the claim is one of them.
     """
     templated = isinstance(subject, PodView) and not subject.is_pod
     steps = (*(subject.way if templated else ()), "metadata", "annotations", STAMP)
@@ -139,12 +148,12 @@ def writing(subject: Any, text: str | None) -> list[Operation]:
     return [{"op": "remove", "path": path}] if text == "" and had is not None else []
 
 
-def moves(found: Standing, finding: Finding, case: Case) -> bool:
-    """Whether somebody puts a violation under an exemption that was granted for others.
+def adds_violation(found: Standing, finding: Finding, case: Case) -> bool:
+    """Whether this update adds a violation to an object whose exemption was granted without it.
 
-    Also where something else exempts the object now: when that ends, its pods would carry this one.
-    A controller makes what it makes from a template in which it was granted; and what is stored
-    nobody writes at this moment.
+    That holds also while something else exempts the object: when that ends, its pods would still
+    carry this exemption. Not so for what a controller creates, whose template was judged when the
+    exemption was granted, nor for stored objects, which nobody is writing.
     """
     return (
         found.origin in (Origin.KEPT, Origin.NARROWED)

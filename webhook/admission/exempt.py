@@ -1,6 +1,6 @@
 """Exemptions in a verdict: which findings they lift, which rights that takes, and the stamps.
 
-The gate judges first and comes here only with what has findings or claims an exemption.
+The gate judges first; it asks here only for objects that have findings or claim an exemption.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import msgspec
 from policies.model import DELETE, NEVER_OLD, Action, Request, Right
 from webhook.admission.claiming import (
     Case,
-    about,
+    adds_violation,
     annotations_of,
-    is_changing,
-    is_compared,
+    is_compared_by_owner,
     is_template,
     key_of,
+    may_restamp,
     meta_of,
     metadata_path,
-    moves,
-    writing,
+    place_of,
+    stamp_patch,
 )
 from webhook.admission.patch import Operation
 from webhook.admission.plan import Ruleset
@@ -34,10 +34,10 @@ from webhook.admission.refusals import (
     UNSEALED,
     WITHOUT_KEYS,
     exempt_until,
+    exempted,
     forbidden,
     limited,
     problem_at,
-    under,
     with_note,
 )
 from webhook.admission.verdict import Exempt, Finding
@@ -57,8 +57,11 @@ from webhook.exemptions.standing import (
 
 
 class Trust(enum.Enum):
-    """What a claim counts that nobody has granted yet. ASK: nothing until the writer's rights are
-    known. SHOW: nothing, but it is shown. ACCEPT: as if it were granted."""
+    """How a claim counts that nobody has granted yet.
+
+    ASK: not at all, until it is known that its writer has the right. SHOW: not at all, but reports
+    show it. ACCEPT: as if it were granted.
+    """
 
     ASK = "ask"
     SHOW = "show"
@@ -66,15 +69,17 @@ class Trust(enum.Enum):
 
 
 class NamespaceCache(Protocol):
-    """What is known of the namespaces of a cluster."""
+    """The part of `admission.cluster.Cluster` that exemptions need."""
 
-    def exemption(self, namespace: str) -> Mapping[str, str]:
-        """The annotations of a namespace that are about an exemption; {} for none, or unknown."""
+    def exemption(self, namespace: str) -> Mapping[str, str]: ...
 
 
 class _Claimed(NamedTuple):
-    """A claim where it stands: the subject it is on, also as it was (None if it was not), and the
-    path of the metadata it is in."""
+    """A claim and where it was found.
+
+    subject: what carries it; before: that subject in the old object, None if it is new; path: of
+    the metadata with the annotations.
+    """
 
     subject: Any
     before: Any
@@ -86,7 +91,8 @@ NO_KEYS = KeyRing()
 
 
 class Exemptions:
-    """Fixed by a configuration; keys change in their ring, and the cluster in its cache."""
+    """The exemptions under one configuration. Has no state: keys change in `ring`, and what is
+    known of namespaces in `cluster`."""
 
     def __init__(
         self, ruleset: Ruleset, cluster: NamespaceCache | None, ring: KeyRing, trust: Trust
@@ -108,10 +114,10 @@ class Exemptions:
     def apply(
         self, case: Case, findings: list[Finding], answers: Answers, refused: Action
     ) -> tuple[list[Finding], tuple[Right, ...]]:
-        """The findings with what exemptions lift, and with what is wrong with the exemptions.
+        """The findings after exemptions, and the rights that are needed and not yet answered.
 
-        refused: the action under which an exemption is refused. Also the rights that were needed
-        and are not among the answers.
+        Findings that are exempt become warnings; claims that are refused become findings of their
+        own, under the action ``refused``.
         """
         claimed = self._claimed(case, self._place(case))
         claims = {one.path: one.standing for one in claimed}
@@ -122,7 +128,7 @@ class Exemptions:
             extra.append(stray)
         refusals = limited(extra, refused, case)
         lifted = [
-            self._lifted(one, claims.get(about(one, places)), case, answers, needed)
+            self._lifted(one, claims.get(place_of(one, places)), case, answers, needed)
             for one in findings
         ]
         asked = () if self._trust is not Trust.ASK else tuple(needed)
@@ -132,7 +138,7 @@ class Exemptions:
     def stamps(
         self, case: Case, answers: Answers
     ) -> tuple[tuple[Operation, ...], tuple[Right, ...]]:
-        """The operations that write or remove stamps, and the rights that are still to be known."""
+        """The operations that write or remove stamps, and the rights that are not yet answered."""
         operations: list[Operation] = []
         questions: dict[Right, None] = {}
         keys = self._ring.keys
@@ -140,14 +146,14 @@ class Exemptions:
         for one in self._claimed(case, place):
             found = one.standing
             questions |= {right: None for right in found.needed if right not in answers}
-            if keys is None or is_compared(case):
+            if keys is None or is_compared_by_owner(case):
                 continue
             text = wanted_stamp(
                 found, place, keys, user=case.request.user, now=case.now,
                 granted=all(answers.get(right) for right in found.needed),
-                renew=is_changing(one.subject, one.before, case),
+                renew=may_restamp(one.subject, one.before, case),
             )  # fmt: skip
-            operations += writing(one.subject, text)
+            operations += stamp_patch(one.subject, text)
         return tuple(operations), tuple(questions)
 
     def _claimed(self, case: Case, place: Place) -> list[_Claimed]:
@@ -188,7 +194,7 @@ class Exemptions:
         refusals += [forbidden(one.path, right, case.request, answers) for right in missing]
         written = found.origin in (Origin.WRITTEN, Origin.NARROWED)
         if written and not refusals and found.sealed is None and not case.request.early:
-            unsealed = UNNAMED if is_compared(case) else UNSEALED
+            unsealed = UNNAMED if is_compared_by_owner(case) else UNSEALED
             refusals.append(problem_at(one.path, unsealed if self._ring.keys else WITHOUT_KEYS))
         return refusals
 
@@ -215,14 +221,14 @@ class Exemptions:
         answers: Answers,
         needed: dict[Right, None],
     ) -> Finding:
-        """The finding under what exempts it, if anything does."""
+        """The finding, as a warning if anything exempts it."""
         if finding.policy not in self._known or finding.violation.keys == NEVER_OLD:
             return finding
         if claimed is not None and not claimed.claim.names(finding.policy):
             claimed = None
         other = self._from_outside(finding.policy, case)
-        if other and not (claimed and moves(claimed, finding, case)):
-            return under(finding, other)
+        if other and not (claimed and adds_violation(claimed, finding, case)):
+            return exempted(finding, other)
         if claimed is None:
             return finding
         found = self._claimed_by(claimed, finding, case, answers, needed)
@@ -239,16 +245,16 @@ class Exemptions:
         unknown = self._trust is not Trust.ASK and found.granted is None
         if why := found.counts_until(case.now, unknown=unknown):
             return with_note(finding, f"its exemption does not count: {why}")
-        exempt = _of(found, case)
+        exempt = _exempt_by_annotation(found, case)
         if unknown and self._trust is Trust.SHOW:
             return msgspec.structs.replace(finding, exempt=exempt)
         if unknown:
-            return under(finding, msgspec.structs.replace(exempt, granted=True))
+            return exempted(finding, msgspec.structs.replace(exempt, granted=True))
         rights = found.needed
-        if moves(found, finding, case):
+        if adds_violation(found, finding, case):
             rights = (Right(finding.policy, case.namespace),)
         if all(answers.get(right) for right in rights):
-            return under(finding, msgspec.structs.replace(exempt, granted=True))
+            return exempted(finding, msgspec.structs.replace(exempt, granted=True))
         needed |= dict.fromkeys(rights)
         if found.origin is Origin.WRITTEN or any(right not in answers for right in rights):
             return finding
@@ -260,7 +266,7 @@ class Exemptions:
         )
 
     def _from_outside(self, policy: str, case: Case) -> Exempt | None:
-        """The configuration or the namespace around the object exempts it."""
+        """The exemption that the configuration or the object's namespace gives, if any."""
         for grant in self._granted:
             if grant.covers(policy, case.request, case.now):
                 return exempt_until("configuration", grant.reason, grant.ends, case.now)
@@ -289,7 +295,7 @@ class Exemptions:
         )
 
 
-def _of(found: Standing, case: Case) -> Exempt:
+def _exempt_by_annotation(found: Standing, case: Case) -> Exempt:
     claim = found.claim
     by = found.granted.by if found.granted else case.request.user.username
     return exempt_until("annotation", claim.reason, claim.until, case.now, by=by, granted=False)

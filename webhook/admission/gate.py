@@ -1,4 +1,4 @@
-"""The gate: which policies speak to a request, what the ratchet forgives, and the Verdict.
+"""The gate: which policies judge a request, what the ratchet forgives, and the Verdict.
 
 The same function answers admission, audit and command line. Knows no HTTP, no clock and no
 configuration file: it is built from a Ruleset and asked with a Review.
@@ -74,11 +74,11 @@ class Gate:
         self._exemptions = Exemptions(ruleset, cluster, keys, trust)
 
     def concerns(self, request: Request) -> bool:
-        """Whether any policy speaks to requests like this one."""
+        """Whether any policy judges requests like this one."""
         return self._lane(request) is not None
 
     def validate(self, review: Review, answers: Answers = NO_ANSWERS) -> Verdict:
-        """Every finding on the object; what the old object already violated is only warned of.
+        """Every finding on the object; for what the old object already violated, only a warning.
 
         answers: whether the requester has the rights of an earlier verdict's ``questions``.
         """
@@ -91,8 +91,8 @@ class Gate:
     def mutate(self, review: Review, answers: Answers = NO_ANSWERS) -> Verdict:
         """The patch that the mutating policies want; an object they cannot read is denied.
 
-        Policies that judge early are asked first: what they deny here nobody can see any more in
-        the validating pass. The patch also stamps exemptions; answers as for `validate`.
+        Policies that judge early are asked first, because what they look for can no longer be seen
+        in the validating pass. The patch also stamps exemptions; answers as for `validate`.
         """
         request = review.request
         lane = self._lane(request)
@@ -101,7 +101,7 @@ class Gate:
         if lane.early:
             asked = msgspec.structs.replace(request, early=True)
             if not self._verdict(lane, lane.early, asked, review, answers).allowed:
-                # Every reason is given now: nobody will ask further, but for answers.
+                # The API server will not call /validate any more, so every reason is given now.
                 full = self._verdict(lane, lane.validating, asked, review, answers)
                 return Verdict(full.under(Action.DENY), (), full.errors, full.questions)
         if not lane.mutating:
@@ -109,7 +109,7 @@ class Gate:
         return self._changed(lane, request, review, answers)
 
     def _stamped(self, lane: Lane, review: Review, answers: Answers) -> Verdict:
-        """The stamps of an object that no policy changes, which is not even read without claims."""
+        """The stamps of an object that no policy changes. It is decoded only if it may claim."""
         if not may_claim(review.object):
             return ALLOWED
         try:
@@ -121,6 +121,7 @@ class Gate:
         return Verdict((), patch, (), questions)
 
     def _changed(self, lane: Lane, request: Request, review: Review, answers: Answers) -> Verdict:
+        """The patch of the mutating policies, and the stamps."""
         try:
             after = lane.read(review.object)
             before, subjects = shell(after), lane.resource.subjects(after)
@@ -168,6 +169,7 @@ class Gate:
     def _verdict(
         self, lane: Lane, steps: Steps, request: Request, review: Review, answers: Answers
     ) -> Verdict:
+        """What ``steps`` find, less what the ratchet, exemptions and rights make a warning."""
         request = self._comparing(lane, self._placed(request), review.old)
         errors: list[Exception] = []
         body = review.old if request.operation == DELETE else review.object
@@ -189,7 +191,7 @@ class Gate:
         return Verdict(in_order(findings), (), tuple(errors), (*needed, *questions))
 
     def _strongest_here(self, steps: Steps, request: Request, view: Any) -> Action:
-        """Of the actions that the policies have for this object."""
+        """The strongest action that any of the policies has for this object."""
         settings = (one for step in steps for one in self._settings(step, request, view))
         return max((one.action for one in settings), key=lambda action: action.strength)
 
@@ -203,6 +205,7 @@ class Gate:
         *,
         view: Any,
     ) -> list[Finding]:
+        """The findings after the ratchet: the same steps judge the old object for it."""
         old, before, _ = self._judge(lane, steps, request, review.old, [])
         hiding = any(f.violation.keys == NEVER_OLD for f in findings)
         same = hiding and is_same(Version(review.object, view), Version(review.old, before))

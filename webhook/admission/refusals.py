@@ -1,4 +1,4 @@
-"""What is said of exemptions: why one is refused, and what a finding becomes under one."""
+"""Texts about exemptions: why one is refused, and what a finding becomes that one covers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ UNSEALED = Problem(
 )
 UNNAMED = Problem(
     STAMP,
-    "must be its owner's: the gate writes none into a template that its owner compares",
-    "write the exemption on the owner, whose controller an administrator may have to name in "
+    "must come from its owner: with a stamp of its own the owner would replace this object",
+    "write the exemption on the owner; an administrator may have to name its controller in "
     "exemptions.controllers",
 )
 WITHOUT_KEYS = Problem(
@@ -47,13 +47,13 @@ def forbidden(path: str, right: Right, request: Request, answers: Answers) -> Fi
 
 
 def limited(findings: list[Finding], most: Action, case: Case) -> list[Finding]:
-    """Under an action no stronger than the policies'; a static pod runs whatever is denied."""
+    """The findings under the action ``most``; only audited for a static pod, which runs anyway."""
     if any(shows_static_pod(one, case.request) for one in case.subjects):
         most = Action.AUDIT
     return [msgspec.structs.replace(finding, action=most) for finding in findings]
 
 
-def under(finding: Finding, exempt: Exempt) -> Finding:
+def exempted(finding: Finding, exempt: Exempt) -> Finding:
     action = Action.WARN if finding.action is Action.DENY and exempt.granted else finding.action
     return msgspec.structs.replace(finding, action=action, exempt=exempt)
 

@@ -46,7 +46,7 @@ class Versioned(Protocol):
 
 
 class Followed(Protocol):
-    """What must be readable of an object: `objects.Object`, or a view of another room."""
+    """What must be readable of an object: `objects.Object`, or a view of another package."""
 
     @property
     def key(self) -> str: ...

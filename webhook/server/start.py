@@ -76,7 +76,7 @@ def recording(environ: Mapping[str, str]) -> Iterator[tuple[Metrics, Telemetry]]
 
 @contextlib.contextmanager
 def _logging_to(log: Log) -> Iterator[None]:
-    """What libraries and other rooms tell the logging module becomes lines of ours."""
+    """What is logged through the logging module, by libraries and by us, becomes lines of ours."""
     root, handler = logging.getLogger(), Handler(log)
     root.setLevel(logging.INFO)
     root.addHandler(handler)

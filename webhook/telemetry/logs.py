@@ -70,7 +70,7 @@ class Log:
 
 
 class Handler(logging.Handler):
-    """Takes what libraries and other rooms tell the logging module into the same lines."""
+    """Writes what goes through the logging module, of libraries and of ours, as such lines."""
 
     def __init__(self, log: Log) -> None:
         super().__init__()
