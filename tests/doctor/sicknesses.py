@@ -278,6 +278,15 @@ SICKNESSES = [
              ("servers-not-reachable",), "1 of 4"),
     Sickness("rights gone", lambda one: one.gone("clusterrolebinding", "netreeve-serve"),
              ("right-missing",), "may not list namespaces"),
+    Sickness("Lease kept from the servers", lambda one: one.gone(
+        "rolebinding", "netreeve-serve", "-n", NAMESPACE), ("baseline-unread", "right-missing"),
+             "namespaces get no baseline"),
+    Sickness("names not kept", lambda one: one.gone(
+        "validatingadmissionpolicybinding", "netreeve-excluded"), ("names-not-kept",),
+             "bound by nothing"),
+    Sickness("names kept by a warning only", lambda one: one.changed(
+        "validatingadmissionpolicybinding/netreeve-excluded",
+        {"spec": {"validationActions": ["Warn"]}}), ("names-not-kept",), "bound with Warn"),
     Sickness("rights of the controller gone", lambda one: one.gone(
         "role", "netreeve-control", "-n", NAMESPACE), ("right-missing",),
              "get secrets netreeve-stamp in netreeve"),

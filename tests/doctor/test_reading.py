@@ -30,6 +30,7 @@ ELSEWHERE = {
     "enforcement-unknown": "test_before_the_installation_it_says_what_is_missing",
     "enforcement-note": "test_an_installation_from_deploy_has_nothing_wrong",
     "namespaces-of-the-system": "test_an_installation_from_deploy_has_nothing_wrong",
+    "installed-elsewhere": "test_another_namespace_than_its_own_is_told",
     "clock-skew": "test_clocks_and_versions",
     "kubernetes-too-old": "test_clocks_and_versions",
 }
@@ -69,6 +70,14 @@ def test_before_the_installation_it_says_what_is_missing(control_plane: ControlP
         "not-installed", "enforcement-unknown", "dns-not-found"}  # fmt: skip
     skipped = {one["id"] for one in found["checks"] if one["skipped"]}
     assert {"access", "leader", "coverage", "stage", "proof"} <= skipped
+
+
+def test_another_namespace_than_its_own_is_told(well: Patient) -> None:
+    said = doctor("--kubeconfig", str(well.plane.kubeconfig), "-n", "shop", "-o", "json")
+    found = {one["id"]: one for one in json.loads(said.stdout)["findings"]}
+    assert said.returncode == 1
+    assert found["installed-elsewhere"]["remedy"] == "netreeve doctor -n netreeve"
+    assert not {"part-missing", "single-endpoint", "no-leader", "certificate-missing"} & set(found)
 
 
 def test_the_table_fits_and_says_everything(well: Patient) -> None:

@@ -6,6 +6,7 @@ Netreeve run as processes. There are no kubelets, so other pods are scheduled an
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import tempfile
@@ -32,7 +33,7 @@ TEXT = """\
 
 Netreeve enforces. In another terminal:
 
-  export KUBECONFIG={kubeconfig} PATH={programs}:$PATH
+  export KUBECONFIG={kubeconfig} PATH={command}:{programs}:$PATH
 
 A Service that opens a port on every node is refused, and told why:
 
@@ -46,8 +47,17 @@ The same Service with an exemption, which you may give as an administrator, is s
 
   kubectl create -f {exempt} -o yaml
 
+What people have exempted, and whether all is well (but for the pods, which are processes here):
+
+  netreeve exemptions; netreeve doctor
+
 Ctrl-C ends everything.
 """
+COMMAND = """\
+#!/bin/sh
+PYTHONPATH={root} exec {python} -m webhook "$@"
+"""
+ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
@@ -85,8 +95,22 @@ def _text(deployed: Deployed, folder: Path) -> str:
     until = datetime.now(UTC) + timedelta(days=7)
     exempt = folder / "exempt.yaml"
     exempt.write_text(EXEMPT.format(until=until.date()))
-    programs = build.one_folder(build.ensure())
-    return TEXT.format(kubeconfig=deployed.plane.kubeconfig, programs=programs, exempt=exempt)
+    return TEXT.format(
+        kubeconfig=deployed.plane.kubeconfig,
+        command=_command(folder / "bin").parent,
+        programs=build.one_folder(build.ensure()),
+        exempt=exempt,
+    )
+
+
+def _command(folder: Path) -> Path:
+    """`netreeve` as a program of its own folder: beside it in .venv lie python and others."""
+    folder.mkdir()
+    command = folder / "netreeve"
+    root, python = shlex.quote(str(ROOT)), shlex.quote(sys.executable)
+    command.write_text(COMMAND.format(root=root, python=python))
+    command.chmod(0o755)
+    return command
 
 
 def _say(text: str) -> None:

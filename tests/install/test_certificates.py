@@ -291,7 +291,7 @@ def test_certificates_are_shown_and_rotated_by_command(installed: Installed, cer
     assert known[signer]["state"] == "signs"
     assert all(signer in one["carries"] for one in found["configurations"])
     code, said = certs("rotate")
-    assert (code, "a new certificate is asked for" in said) == (0, True)
+    assert (code, "A new certificate is asked for" in said) == (0, True)
     wait_for(lambda: fingerprints(leaf(installed))[0] != before, SOON, "a new certificate")
     code, said = certs("show")
     assert (code, before[:12] in said, "KEY" in said) == (0, False, False), said

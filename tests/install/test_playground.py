@@ -49,7 +49,7 @@ def typed(export: str, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_its_commands_do_what_it_says(commands: list[str]) -> None:
-    export, refused, protected, exempt = commands
+    export, refused, protected, exempt, command = commands
     folder = Path(export.partition("KUBECONFIG=")[2].split()[0]).parent
 
     done = typed(export, refused)
@@ -66,3 +66,9 @@ def test_its_commands_do_what_it_says(commands: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     assert "netreeve.io/exempt-stamp" in done.stdout
     assert folder.exists()
+
+    exemptions, _, doctor = command.partition("; ")
+    listed = typed(export, exemptions)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "1 exemption: 1 granted" in listed.stdout
+    assert "0 errors" in typed(export, doctor).stdout

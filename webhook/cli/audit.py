@@ -121,7 +121,9 @@ async def _read(asked: Asked, args: argparse.Namespace) -> Report:
     if not outputs.wants_map(args):
         return report
     found = await of_cluster(declared(asked.rules), *where)
-    return replace(report, exposure=found.only(args.namespace) if args.namespace else found)
+    if args.namespace:  # the matrix of the page has every pair, or it is none
+        found = replace(found.only(args.namespace), pairs=found.pairs)
+    return replace(report, exposure=found)
 
 
 def _events(file: str, config: GateConfig) -> Report:

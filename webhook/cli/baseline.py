@@ -49,12 +49,12 @@ Examples:
   netreeve baseline remove shop --config gate.yaml"""
 
 _NO_TERMINAL = (
-    "{} asks before it changes anything, and here is no terminal: look at preview or show, then "
-    "give --yes"
+    "{} asks before it changes anything, and there is no terminal to ask on: look at preview or "
+    "show first, then give --yes"
 )
 _TEXTS = {
     "show": "what is generated for a namespace, why, and whether it is there",
-    "preview": "show, and which existing connections a default-deny would cut off",
+    "preview": "the same, and which existing connections a default-deny would cut off",
     "adopt": "preview, then put the namespace under its baseline",
     "remove": "delete what no baseline asks for any more in a namespace",
 }

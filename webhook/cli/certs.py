@@ -47,7 +47,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    show = actions.add_parser("show", help="how they stand", description="How they stand.")
+    show = actions.add_parser(
+        "show",
+        help="how the certificates stand",
+        description="How the certificates stand.",
+    )
     show.add_argument(
         "-o",
         "--output",
@@ -56,8 +60,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="table for people (the default), json for programs",
     )
     _add_common(show, "show")
-    text = "have the certificate of the servers replaced, or what --ca or --stamp-key says"
-    rotate = actions.add_parser("rotate", help=text, description=f"{text.capitalize()}.")
+    text = "have the certificate of the servers replaced, or with an option something else"
+    rotate = actions.add_parser("rotate", help=text, description=f"{text[0].upper()}{text[1:]}.")
     what = rotate.add_mutually_exclusive_group()
     what.add_argument(
         "--ca", action="store_true", help="the CA, and with it the certificate of the servers"
@@ -74,7 +78,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_common(action: argparse.ArgumentParser, name: str) -> None:
     action.set_defaults(run=run, action=name)
     action.add_argument(
-        "-n", "--namespace", default=_NAMESPACE, help="of the installation (default: %(default)s)"
+        "-n",
+        "--namespace",
+        default=_NAMESPACE,
+        help="where Netreeve is installed (default: %(default)s)",
     )
     options.add_cluster(action)
 
@@ -88,11 +95,13 @@ def run(args: argparse.Namespace) -> int:
         asked = Asked(args.namespace, options.kubeconfig(args), args.context)
         if args.action == "show":
             return asyncio.run(show(asked, args.output))
-        return asyncio.run(rotate(asked, "ca" if args.ca else _other(args)))
+        return asyncio.run(rotate(asked, _what(args)))
     except (options.UsageError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
 
 
-def _other(args: argparse.Namespace) -> str:
-    return "stamp-key" if args.stamp_key else "certificate"
+def _what(args: argparse.Namespace) -> str:
+    if args.ca:
+        return "CA"
+    return "stamp key" if args.stamp_key else "certificate"

@@ -98,7 +98,8 @@ def _found(args: argparse.Namespace) -> ExposureMap:
 
     told = declared(ruleset(options.config(args)))
     if not args.paths:
-        return asyncio.run(of_cluster(told, options.kubeconfig(args), args.context))
+        source = options.kubeconfig(args), args.context
+        return asyncio.run(of_cluster(told, *source, args.namespace))
     stdin = sys.stdin.buffer if sys.stdin else None  # none at all where it was closed
     with Sources(args.paths, stdin, lenient=True) as sources:
         return of_sources(sources, told, args.namespace or "default")

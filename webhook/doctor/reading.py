@@ -23,7 +23,7 @@ from webhook.config import ConfigError, GateConfig, load
 from webhook.doctor import names, rescue, views
 from webhook.doctor.clock import clock
 from webhook.doctor.matching import Served, match
-from webhook.doctor.requests import Json, Request
+from webhook.doctor.requests import KNOWN_BAD, Request
 from webhook.doctor.rights import Right, rights
 from webhook.doctor.seen import Hook, KindOfHook, Leaf, Place, Proof, Seen, hooks
 from webhook.probe import NotProvenError, Peer, served
@@ -34,25 +34,6 @@ SLICES = "discovery.k8s.io/v1"
 AT_ONCE = 16
 HANDSHAKE_SECONDS = 3.0
 DRY_RUN = {"dryRun": "All", "fieldManager": "netreeve-doctor"}
-_LABELS = {"app.kubernetes.io/name": "netreeve-doctor"}
-KNOWN_BAD: Json = {
-    "apiVersion": "apps/v1",
-    "kind": "Deployment",
-    "metadata": {"name": "netreeve-doctor"},
-    "spec": {
-        "replicas": 0,
-        "selector": {"matchLabels": _LABELS},
-        "template": {
-            "metadata": {"labels": _LABELS},
-            "spec": {
-                "hostNetwork": True,
-                "containers": [{"name": "main", "image": "registry.example/none:1"}],
-            },
-        },
-    },
-}
-"""Denied by the policy host-network, unless the configuration allows it; in the validating pass,
-which is why it is no Service."""
 
 
 class Asked(NamedTuple):
@@ -90,9 +71,17 @@ class Look:
         config, broken = await self._config()
         kubernetes, api = await self._api(namespaces, config or GateConfig())
         accounts = {one.name: one.account for one in deployments or ()}
-        (services, endpoints), answers, known_facts, certificate, proof = await asyncio.gather(
+        (
+            (services, endpoints),
+            answers,
+            guards,
+            known_facts,
+            certificate,
+            proof,
+        ) = await asyncio.gather(
             self._behind(found or ()),
             self._rights(rights(namespace, accounts)),
+            self._guards(),
             self._facts(config or GateConfig()),
             self._certificate(),
             self._proof(found or (), api),
@@ -115,6 +104,7 @@ class Look:
             config=config,
             broken=broken,
             rights=answers,
+            guards=guards,
             facts=known_facts,
             proof=proof,
             unread=tuple(sorted(set(lists.unread))),
@@ -209,6 +199,18 @@ class Look:
                 self._lists.unread.append(Unread(REVIEWS, str(error)))
                 return False
         return decode(REVIEWS, answer, views.Review).status.allowed
+
+    async def _guards(self) -> tuple[str, ...] | None:
+        """Of a policy that is missing, no binding does anything."""
+        policies, bindings = await asyncio.gather(
+            self._lists.all(path(HOOKS, "validatingadmissionpolicies"), views.Named),
+            self._lists.all(path(HOOKS, "validatingadmissionpolicybindings"), views.Binding),
+        )
+        if policies is None or bindings is None:
+            return None
+        known = {one.name for one in policies} & {names.EXCLUDED}
+        of = (one.spec for one in bindings if one.spec.policyName in known)
+        return tuple(action for spec in of for action in spec.validationActions or ())
 
     async def _facts(self, config: GateConfig) -> Facts | None:
         before = len(self._lists.unread)

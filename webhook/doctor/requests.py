@@ -9,6 +9,25 @@ from policies.model import User
 
 Json = dict[str, Any]
 SOMEBODY = User("jane", groups=("system:authenticated",))
+_LABELS = {"app.kubernetes.io/name": "netreeve-doctor"}
+KNOWN_BAD: Json = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "netreeve-doctor"},
+    "spec": {
+        "replicas": 0,
+        "selector": {"matchLabels": _LABELS},
+        "template": {
+            "metadata": {"labels": _LABELS},
+            "spec": {
+                "hostNetwork": True,
+                "containers": [{"name": "main", "image": "registry.example/none:1"}],
+            },
+        },
+    },
+}
+"""Denied by the policy host-network, unless the configuration allows it; in the validating pass,
+which is why it is no Service."""
 OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
 
 

@@ -74,6 +74,7 @@ class Seen(NamedTuple):
     endpoints: of the Services of webhooks. certificate: PEM of the Secret, b"" where there is
     none. leaves: of our servers. config: what they run with; broken: why it cannot be read.
     leases: that of the controller, if there is one.
+    guards: what is done about namespaces with names that are never judged (validationActions).
     facts: for CNI and DNS. proof: None where nothing could be sent.
     """
 
@@ -96,6 +97,7 @@ class Seen(NamedTuple):
     config: GateConfig | None
     broken: str
     rights: Mapping[Right, bool] | None
+    guards: tuple[str, ...] | None
     facts: Facts | None
     proof: Proof | None
     unread: tuple[Unread, ...]
@@ -113,6 +115,14 @@ class Seen(NamedTuple):
     def installed(self) -> bool:
         """Whether anything of Netreeve is there."""
         return bool(self.shells or self.deployments)
+
+    @property
+    def elsewhere(self) -> str:
+        """The namespace that our webhooks call, where it is another and this one holds nothing."""
+        if self.deployments:
+            return ""
+        called = {one.service[0] for one in self.ours if one.service} - {self.namespace}
+        return min(called, default="")
 
     @property
     def enforcing(self) -> bool:

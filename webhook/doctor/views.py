@@ -88,6 +88,17 @@ class Configuration(Named, frozen=True):
     webhooks: tuple[Webhook, ...] | None = None
 
 
+class BindingSpec(msgspec.Struct, frozen=True):
+    policyName: str = ""
+    validationActions: tuple[str, ...] | None = None
+
+
+class Binding(Named, frozen=True):
+    """A ValidatingAdmissionPolicyBinding."""
+
+    spec: BindingSpec
+
+
 # --- what Netreeve is made of
 
 

@@ -271,8 +271,30 @@ def test_a_live_cluster(
     assert all(one["behind"][0]["verdict"] == "blocked" for one in found["ways"])
     (pair,) = [one for one in found["pairs"] if one["source"] == one["target"] == namespace]
     assert pair["reach"] == "nothing"
+    elsewhere = ["exposure", "-n", "nowhere", "--kubeconfig", str(control_plane.kubeconfig)]
+    assert main(elsewhere) == 2
+    assert "there is no namespace 'nowhere'" in capsys.readouterr().err
+    neighbour = json.dumps({**documents[0], "metadata": {"name": "web", "namespace": "default"}})
+    control_plane.kubectl("apply", "-f", "-", stdin=neighbour)
     page = tmp_path / "audit.html"
     where = ("-n", namespace, "--kubeconfig", str(control_plane.kubeconfig))
     assert main(["audit", "-o", f"html={page}", *where]) == 1
     data = json.loads(page.read_text().partition('id="data">')[2].partition("</script>")[0])
     assert {one[0] for one in data["exposure"]["ways"]} == {"load balancer", "node port"}
+    assert {"default", namespace} <= set(data["exposure"]["names"])
+    control_plane.kubectl("delete", "-f", "-", stdin=neighbour)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "No such file"), ("kind: [", "broken.yaml:"), ("", "")], ids=str
+)
+def test_what_cannot_be_read_is_no_part_of_a_complete_map(
+    text: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "broken.yaml"
+    if text is not None:
+        file.write_text(text)
+    code = main(["exposure", str(file)])
+    out = capsys.readouterr().out
+    assert (code, "cannot read" in out) == ((2, True) if said else (0, False)), out
+    assert said in out

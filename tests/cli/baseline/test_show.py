@@ -20,7 +20,7 @@ def test_show_says_what_a_namespace_would_get_and_why(run: Run, namespace: str) 
     assert (code, err) == (0, "")
     assert out.startswith(f"Namespace {namespace}\n")
     assert "none; it would get default-deny" in " ".join(out.split())
-    assert "allow-dns     would come" in out
+    assert "allow-dns     would be added" in out
     words = " ".join(out.split())
     assert "Service kube-system/kube-dns selects pods with k8s-app=kube-dns; they listen" in words
     assert "on 1053" in words

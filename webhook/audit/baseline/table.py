@@ -111,7 +111,7 @@ def _rules(found: Standing) -> Iterator[RenderableType]:
 
 
 def _state(found: Standing, rule: Rule) -> str:
-    return "would come" if found.label is None and rule.state == "missing" else rule.state
+    return "would be added" if found.label is None and rule.state == "missing" else rule.state
 
 
 def _preview(seen: Preview) -> Iterator[RenderableType]:

@@ -12,6 +12,7 @@ from webhook.audit.baseline import views
 from webhook.audit.baseline.cluster import policy
 from webhook.audit.baseline.read import GATEWAY_API, WORKLOADS, Traffic
 from webhook.audit.exposure.model import Unread
+from webhook.audit.findings import Unreadable
 from webhook.audit.manifests import Input, Manifest, text_at
 
 _WORKLOADS = {(version.rpartition("/")[0], kind): view for version, _, kind, view in WORKLOADS}
@@ -34,6 +35,9 @@ def gathered(inputs: Iterable[Input], default: str) -> tuple[Traffic, tuple[Unre
     found: dict[tuple[str, str], dict[tuple[str, str], Any]] = {key: {} for key in _VIEWS}
     unread: list[Unread] = []
     for one in inputs:
+        if isinstance(one, Unreadable):
+            place = one.file if one.line is None else f"{one.file}:{one.line}"
+            unread.append(Unread(place, one.message))
         if not isinstance(one, Manifest):
             continue
         key = one.api_version.rpartition("/")[0], one.kind

@@ -79,7 +79,7 @@ def _namespaces(found: ExposureMap) -> Iterator[RenderableType]:
         for position, (word, who) in enumerate(_grouped(pairs)):
             first = (f"  {printable(name)}", told) if position == 0 else ("", "")
             table.add_row(*first, word, who)
-    yield table
+    yield table if incoming else Text("  not known: there are no pods", style="dim")
 
 
 def _isolated(workloads: Iterable[Workload]) -> dict[str, str]:

@@ -73,7 +73,7 @@ async def look(asked: Asked, connection: Connection) -> Report:
     if asked.action == "remove":
         going = removal(asked.config, found, ground, await reader.traffic())
         return report._replace(removal=going)
-    if asked.action != "show" and found.known:
+    if asked.action != "show" and found.known and not found.excluded:
         seen = preview(asked.config, found, ground, await reader.traffic())
         return report._replace(preview=seen)
     return report

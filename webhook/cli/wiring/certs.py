@@ -32,7 +32,7 @@ USER_AGENT = "netreeve-certs"
 CONFIGURATION = "00-netreeve"
 SHORT = 12
 """Digits of a fingerprint that are enough to tell one from another."""
-_SECRETS = {"certificate": TLS, "ca": CA, "stamp-key": STAMP}
+_SECRETS = {"certificate": TLS, "CA": CA, "stamp key": STAMP}
 
 
 class Asked(NamedTuple):
@@ -52,6 +52,8 @@ async def show(asked: Asked, output: str) -> int:
             if (found := await _secret(connection, asked, name))
         }
         live = {one: await _webhooks(connection, one) for one in RESOURCES.values()}
+    if not secrets:
+        raise ClusterError(_absent(asked, TLS))
     stands = standing(secrets, live, datetime.now(UTC))
     if output == "json":
         print(msgspec.json.format(msgspec.json.encode(stands), indent=2).decode())
@@ -65,11 +67,8 @@ async def rotate(asked: Asked, what: str) -> int:
     name = _SECRETS[what]
     async with _connected(asked) as connection:
         if await _secret(connection, asked, name) is None:
-            raise ClusterError(
-                f"there is no Secret {asked.namespace}/{name}: is Netreeve installed in another "
-                "namespace? See --namespace"
-            )
-        if what != "stamp-key" and not is_managed(await _secret(connection, asked, CA)):
+            raise ClusterError(_absent(asked, name))
+        if what != "stamp key" and not is_managed(await _secret(connection, asked, CA)):
             raise ClusterError(
                 f"the certificates in {asked.namespace} are not Netreeve's: replace them where "
                 "they come from (--cert-source of netreeve control)"
@@ -79,8 +78,15 @@ async def rotate(asked: Asked, what: str) -> int:
         await Writer(connection, manager="netreeve").merge_patch(
             where, {"metadata": {"annotations": {ROTATE: stamp}}}
         )
-    print(f"a new {what.replace('-', ' ')} is asked for; netreeve certs show says how far it is")
+    print(f"A new {what} is asked for; netreeve certs show -n {asked.namespace} says how far it is")
     return 0
+
+
+def _absent(asked: Asked, name: str) -> str:
+    return (
+        f"there is no Secret {asked.namespace}/{name}: is Netreeve installed in another "
+        "namespace? See --namespace"
+    )
 
 
 @asynccontextmanager
@@ -112,7 +118,7 @@ async def _webhooks(connection: Connection, resource: str) -> Webhooks | None:
 
 def _print(found: Standing) -> None:
     _table(
-        ("CERTIFICATE", "FINGERPRINT", "RENEWED FROM", "EXPIRES", "STATE"),
+        ("CERTIFICATE", "FINGERPRINT", "RENEWAL", "EXPIRES", "STATE"),
         *(
             (one.what, one.fingerprint[:SHORT], one.renews, one.expires, one.state)
             for one in found.certificates
@@ -126,7 +132,7 @@ def _print(found: Standing) -> None:
             for one in found.configurations
         ),
     )
-    print(f"\nStamp keys: {found.stampKeys}")
+    print(f"\nStamp keys that are accepted: {found.stampKeys}")
     for text in found.rotating:
         print(f"Rotation: {text}")
     for text in found.problems:

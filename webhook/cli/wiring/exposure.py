@@ -15,6 +15,7 @@ from webhook.cluster.apply import path
 from webhook.cluster.cache import node_facts
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
+from webhook.cluster.errors import ClusterError
 from webhook.cluster.lists import Lists
 from webhook.cluster.objects import Node
 
@@ -28,8 +29,12 @@ def declared(rules: Ruleset) -> Declared:
     return found
 
 
-async def of_cluster(told: Declared, kubeconfig: str | None, context: str) -> ExposureMap:
-    """With the rights of whoever asks. Raises ClusterError."""
+async def of_cluster(
+    told: Declared, kubeconfig: str | None, context: str, namespace: str = ""
+) -> ExposureMap:
+    """With the rights of whoever asks; of all namespaces, whichever is meant. Raises ClusterError,
+    also where that does not exist: an empty map would say that it is safe.
+    """
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
     async with Connection(source, user_agent=USER_AGENT) as connection:
         lists = Lists(connection)
@@ -39,7 +44,10 @@ async def of_cluster(told: Declared, kubeconfig: str | None, context: str) -> Ex
             providers=frozenset(one.provider for one in nodes),
             nodeAddresses=frozenset().union(*(one.addresses for one in nodes)),
         )
-        return expose(await traffic(lists), facts, told)
+        seen = await traffic(lists)
+        if namespace and seen.namespaces and namespace not in seen.namespaces:
+            raise ClusterError(f"there is no namespace {namespace!r}")
+        return expose(seen, facts, told)
 
 
 def of_sources(sources: Sources, told: Declared, namespace: str) -> ExposureMap:

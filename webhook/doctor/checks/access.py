@@ -11,11 +11,16 @@ from webhook.doctor.seen import Seen
 MISSING = error(
     "right-missing", "Without it the program cannot do its work, and says so in its log."
 )
+UNREAD = error(
+    "baseline-unread",
+    "Servers that cannot see a controller label no namespace, and no pod waits for its baseline.",
+)
 EXCESS = error(
     "right-excess",
     "Servers read hostile input: one that is taken over must not be able to change anything. The "
     "controller must not be able to delete what protects.",
 )
+REMEDY = "install the roles of the chart again: helm upgrade, or kubectl apply"
 
 
 def run(seen: Seen) -> Iterator[Finding]:
@@ -26,11 +31,15 @@ def run(seen: Seen) -> Iterator[Finding]:
         account = deployment.account
         where = f"ServiceAccount {seen.namespace}/{account}"
         answers = [one for one in (seen.rights or {}).items() if one[0].account == account]
-        missing = [right.title for right, allowed in answers if right.wanted and not allowed]
+        lacking = [right for right, allowed in answers if right.wanted and not allowed]
+        missing = [right.title for right in lacking]
+        leases = [right.title for right in lacking if right.resource == "leases"]
         excess = [right.title for right, allowed in answers if allowed and not right.wanted]
         if missing:
-            remedy = "install the roles of the chart again: helm upgrade"
-            yield MISSING.found(where, f"may not {some(missing)}", remedy, missing)
+            yield MISSING.found(where, f"may not {some(missing)}", REMEDY, missing)
+        if leases and name == names.SERVE:
+            text = f"may not {some(leases)}: new namespaces get no baseline"
+            yield UNREAD.found(where, text, REMEDY, leases)
         if excess:
             remedy = f"kubectl get clusterrolebindings,rolebindings -A -o wide | grep {account}"
             yield EXCESS.found(where, f"may {some(excess)}", remedy, excess)
@@ -39,7 +48,7 @@ def run(seen: Seen) -> Iterator[Finding]:
 CHECK = Check(
     id="access",
     title="the service accounts may do what they have to, and no more",
-    kinds=(MISSING, EXCESS),
+    kinds=(MISSING, UNREAD, EXCESS),
     run=run,
     needs=("rights", "deployments"),
     about="Netreeve",

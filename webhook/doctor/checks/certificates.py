@@ -41,7 +41,7 @@ AUTHORITY_SOON = timedelta(days=30)
 def run(seen: Seen) -> Iterator[Finding]:
     for hook in seen.judged:
         yield from _bundle(hook, seen.now)
-    if seen.ours:
+    if seen.ours and not seen.elsewhere:
         yield from _secret(seen)
         yield from _served(seen)
 

@@ -13,6 +13,7 @@ NOT_FOUND = error(
     "dns-not-found", "New namespaces wait for their baseline, and their pods with them."
 )
 PROBLEM = warning("dns-problem", "Pods under a baseline may not resolve names.")
+REMEDIES = {"DnsWithoutTcp": "let the Service and its pods answer over TCP as well"}
 
 
 def run(seen: Seen) -> Iterator[Finding]:
@@ -21,7 +22,8 @@ def run(seen: Seen) -> Iterator[Finding]:
         return
     for one in environment(config, seen.facts).dns.problems:
         kind = NOT_FOUND if one.reason == "DnsNotFound" else PROBLEM
-        remedy = "set baseline.dns in the configuration (docs/baseline.md)"
+        found = "set baseline.dns in the configuration (docs/baseline.md)"
+        remedy = REMEDIES.get(one.reason, found)
         yield kind.found("DNS of the cluster", f"{one.reason}: {one.message}", remedy)
 
 

@@ -60,15 +60,16 @@ def ready(slices: Iterable[views.Slice]) -> int:
 def _count(seen: Seen) -> Iterator[Finding]:
     place = (seen.namespace, names.SERVICE)
     found, deployment = ready((seen.endpoints or {}).get(place, ())), seen.deployment(names.SERVE)
-    wanted = 1 if deployment is None else deployment.spec.replicas
-    wanted = 1 if wanted is None else wanted
+    if deployment is None:
+        return  # told elsewhere
+    wanted = 1 if deployment.spec.replicas is None else deployment.spec.replicas
     where = f"Deployment {seen.namespace}/{names.SERVE}"
     if 0 < found < wanted:
         remedy = f"kubectl get pods -n {seen.namespace}"
         yield FEW.found(where, f"{found} of {wanted} servers are ready", remedy)
     if wanted < 2:
         remedy = f"kubectl scale -n {seen.namespace} deployment/{names.SERVE} --replicas=3"
-        yield SINGLE.found(where, f"has {wanted} replica", remedy)
+        yield SINGLE.found(where, f"has {wanted or 'no'} replica", remedy)
 
 
 CHECK = Check(

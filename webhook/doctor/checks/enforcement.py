@@ -26,7 +26,7 @@ def run(seen: Seen) -> Iterator[Finding]:
         remedy = "enable NetworkPolicies in the network plugin, or install one that has them"
         yield NOT_ENFORCED.found(where, found.reason, remedy, evidence)
     elif found.state == "unknown":
-        remedy = "try a default-deny between two pods"
+        remedy = "try it: a pod under a default-deny must not be reachable from another pod"
         yield NOT_KNOWN.found(where, found.reason, remedy, evidence)
     for note in found.notes:
         yield NOTE.found(where, note, "docs/baseline.md says what follows")

@@ -9,6 +9,7 @@ from webhook.doctor.finding import Check, Finding, error, info, warning
 from webhook.doctor.seen import Seen
 
 ABSENT = info("not-installed", "Nothing is gated; everything else says whether it could be.")
+ELSEWHERE = error("installed-elsewhere", "What was looked at in this namespace says nothing.")
 MISSING = error("part-missing", "Netreeve is two Deployments, a Service and two configurations.")
 INACTIVE = warning(
     "not-active",
@@ -25,6 +26,10 @@ def run(seen: Seen) -> Iterator[Finding]:
     if not seen.installed:
         text = f"there is no Deployment {names.SERVE} and no configuration {names.CONFIGURATION}"
         yield ABSENT.found(f"namespace {seen.namespace}", text, f"{HELM}; if it is elsewhere: -n")
+        return
+    if there := seen.elsewhere:
+        text = f"nothing of Netreeve is here: its webhooks call a Service in {there}"
+        yield ELSEWHERE.found(f"namespace {seen.namespace}", text, f"netreeve doctor -n {there}")
         return
     for name in (names.SERVE, names.CONTROL):
         if seen.deployment(name) is None:
@@ -48,7 +53,7 @@ def run(seen: Seen) -> Iterator[Finding]:
 CHECK = Check(
     id="installation",
     title="every part of Netreeve is there, and the webhooks are active",
-    kinds=(ABSENT, MISSING, INACTIVE, CONFIG),
+    kinds=(ABSENT, ELSEWHERE, MISSING, INACTIVE, CONFIG),
     run=run,
     needs=("hooks", "deployments", "services"),
 )

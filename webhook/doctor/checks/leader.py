@@ -18,6 +18,8 @@ RELEASED = warning("leader-released", "Another one takes over at once, if there 
 
 
 def run(seen: Seen) -> Iterator[Finding]:
+    if seen.elsewhere:
+        return  # told elsewhere
     where = f"Lease {seen.namespace}/{names.LEASE}"
     remedy = f"kubectl logs -n {seen.namespace} deployment/{names.CONTROL}"
     if not seen.leases:
