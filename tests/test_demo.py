@@ -42,6 +42,11 @@ def test_a_good_sample_goes_through_without_a_warning(file: Path) -> None:
     assert {result.status for result in report.results} <= {"allowed", "unknown"}
 
 
+def test_all_good_samples_together_go_through_without_a_warning() -> None:
+    """A namespace of one file has the objects of another."""
+    assert {one.status for one in judged(EXAMPLES / "good").results} <= {"allowed", "unknown"}
+
+
 @pytest.mark.parametrize("file", samples("bad"), ids=lambda file: file.stem)
 def test_every_object_of_a_bad_sample_is_denied_or_warned_of(file: Path) -> None:
     report = judged(file)

@@ -14,6 +14,7 @@ from webhook.audit.check import check
 from webhook.audit.exposure.draw import expose
 from webhook.audit.exposure.manifests import gathered
 from webhook.audit.findings import Report
+from webhook.audit.judged import Judged
 from webhook.audit.manifests import Input, parse
 from webhook.config import GateConfig, ruleset
 
@@ -30,6 +31,7 @@ DNS: list[Json] = [{"port": 53, "protocol": "UDP"}, {"port": 53}]
 EDGE = {"loadBalancer": {"ingress": [{"hostname": "edge-4f1c.elb.example.com"}]}}
 AWS = "service.beta.kubernetes.io/aws-load-balancer"
 NAME = "kubernetes.io/metadata.name"
+JUDGED = Judged(paths=("platform", "teams"), time="2026-05-28T20:26:40Z", profile="standard")
 
 
 def report(stages: tuple[str, ...]) -> Report:
@@ -39,7 +41,8 @@ def report(stages: tuple[str, ...]) -> Report:
     found = check(inputs, ruleset(GateConfig()), now=now)
     traffic, unread = gathered(inputs, "default")
     facts = ClusterFacts(providers=frozenset({"aws"}))
-    return replace(found, exposure=expose(traffic, facts, Declared(), unread))
+    exposure = expose(traffic, facts, Declared(), unread)
+    return replace(found, exposure=exposure, judged=JUDGED)
 
 
 def _inputs(stages: tuple[str, ...]) -> Iterator[Input]:
@@ -149,11 +152,11 @@ def _ingress(team: str, name: str) -> Json:
 def _closed(name: str, stage: str) -> Iterator[Json]:
     yield _policy(name, "default-deny", podSelector={}, policyTypes=["Ingress", "Egress"])
     yield _policy(
-        name, "allow-dns", podSelector={}, policyTypes=["Egress"],
+        name, "dns", podSelector={}, policyTypes=["Egress"],
         egress=[{"to": [_peer("kube-dns")], "ports": DNS}],
     )  # fmt: skip
     yield _policy(
-        name, "allow-same-namespace", podSelector={}, policyTypes=["Ingress", "Egress"],
+        name, "same-namespace", podSelector={}, policyTypes=["Ingress", "Egress"],
         ingress=[{"from": [{"podSelector": {}}]}], egress=[{"to": [{"podSelector": {}}]}],
     )  # fmt: skip
     web = {"matchLabels": {"app": "web"}}

@@ -214,7 +214,7 @@ def test_the_hook_judges_what_is_committed_and_leaves_the_rest_alone(
     )
     assert done.returncode == 1, done.stderr
     assert "Pod default/bad  deploy/bad.yaml:1" in done.stdout
-    assert "1 documents that are no Kubernetes objects" in done.stdout
+    assert "1 document without a Kubernetes object" in done.stdout
 
 
 def test_the_manifest_of_the_hook_is_valid() -> None:

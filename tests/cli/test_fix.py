@@ -133,6 +133,18 @@ def test_what_has_a_remedy_and_is_not_fixed_is_said(
     assert (folder / "web.yaml").read_text() == text
 
 
+def test_the_report_says_what_a_fix_would_correct_where_it_can(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["check", "web.yaml"]) == 0
+    assert "; --fix can correct 1 finding\n" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", Terminal(SERVICE))
+    assert main(["check", "-"]) == 0
+    out = capsys.readouterr().out
+    assert "node-port" in out
+    assert "--fix" not in out
+
+
 def test_ndots_are_written_where_somebody_asks_for_them(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

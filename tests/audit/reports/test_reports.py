@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
 SUMMARY = (
     "3 objects judged: 1 denied, 0 with warnings, 1 with audited findings, 1 clean; "
     "1 to be changed by mutating policies; not judged: 1 in excluded namespaces, "
-    "1 of kinds that no policy reads, 2 documents that are no Kubernetes objects; "
+    "1 of kinds that no policy reads, 2 documents without a Kubernetes object; "
     "2 problems reading the input"
 )
 
@@ -46,6 +46,7 @@ def test_the_table_in_a_pipe_is_plain_and_does_not_wrap() -> None:
 
         """
     judged = (
+        "more: netreeve explain node-port\n"
         "judged: manifests deploy, standard input; profile standard; configuration gate.yaml; "
         "at 2026-11-21T12:00:00Z"
     )

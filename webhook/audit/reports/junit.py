@@ -25,11 +25,11 @@ def write(report: Report, out: TextIO) -> None:
     root = Element("testsuites", name="netreeve")
     for problem in report.unreadable:
         _problem(_suite(root, problem.file, report.judged), problem)
-    for name, results in groupby(report.results, key=_group):
+    tested = (one for one in report.results if one.status not in ("excluded", "unknown"))
+    for name, results in groupby(tested, key=_group):
         suite = _suite(root, name, report.judged)
         for result in results:
-            if result.status not in ("excluded", "unknown"):
-                _case(suite, result, report)
+            _case(suite, result, report)
     for suite in root:
         for count, tag in _COUNTS.items():
             suite.set(count, str(sum(1 for _ in suite.iter(tag))))

@@ -46,6 +46,9 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
     if report.diff:
         yield from _changes(report.diff)
         yield Text(f"since the earlier report: {changes(report)}", style="bold")
+    policy = next((one.policy for _, one in report.each() if not one.preexisting), None)
+    if policy is not None:
+        yield Text(f"more: netreeve explain {printable(policy)}", style="dim")
     if text := judged(report):
         yield Text(f"judged: {text}", style="dim")
     yield Text(summary(report), style="bold red" if report.exit_code else "bold")

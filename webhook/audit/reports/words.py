@@ -90,6 +90,8 @@ def summary(report: Report) -> str:
         text += f"; {changed} to be changed by mutating policies"
     if old := sum(found.preexisting for _, found in report.each()):
         text += f"; {plural(old, 'pre-existing finding')}"
+    if number := _fixable(report):
+        text += f"; --fix can correct {plural(number, 'finding')}"
     if rest := _not_judged(count):
         text += f"; not judged: {', '.join(rest)}"
     if count["unreadable"]:
@@ -97,14 +99,30 @@ def summary(report: Report) -> str:
     return text
 
 
+def _fixable(report: Report) -> int:
+    """How many findings have a remedy, and stand in a file that can be changed."""
+    if report.judged.source != "manifests":
+        return 0
+    return sum(
+        bool(found.remedy)
+        for result, found in report.each()
+        if result.file not in ("", STDIN) and not result.input
+    )
+
+
 def _not_judged(count: dict[str, int]) -> list[str]:
     kinds = (
         (count["excluded"], "in excluded namespaces"),
         (count["unknown"], "of kinds that no policy reads"),
-        (count["strangers"], "documents that are no Kubernetes objects"),
-        (count["unseen"], "patches whose outcome the log does not have"),
     )
-    return [f"{number} {what}" for number, what in kinds if number]
+    found = [f"{number} {what}" for number, what in kinds if number]
+    if count["strangers"]:
+        found.append(f"{plural(count['strangers'], 'document')} without a Kubernetes object")
+    if count["unseen"]:
+        found.append(
+            f"{plural(count['unseen'], 'patch', 'patches')} without its outcome in the log"
+        )
+    return found
 
 
 def changes(report: Report) -> str:
@@ -115,6 +133,6 @@ def changes(report: Report) -> str:
     return f"{len(diff.new)} new, {len(diff.fixed)} fixed, {len(diff.still)} still there"
 
 
-def plural(number: int, word: str) -> str:
-    """``1 object``, ``2 objects``"""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+def plural(number: int, word: str, many: str = "") -> str:
+    """``1 object``, ``2 objects``; many: where it is not the word with an s."""
+    return f"{number} {word}" if number == 1 else f"{number} {many or f'{word}s'}"
