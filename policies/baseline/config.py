@@ -1,4 +1,4 @@
-"""The section ``baseline`` of the configuration: what it says, checked as far as it goes alone.
+"""The section ``baseline`` of the configuration, with the checks that need no cluster.
 
 Knows neither the file nor who reads it.
 """
@@ -23,7 +23,8 @@ DEFAULT = "default-deny"
 class DnsService(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A Service that pods ask for names.
 
-    namespace, name: where it is.
+    namespace: of the Service.
+    name: of the Service.
     """
 
     namespace: Namespace
@@ -31,12 +32,12 @@ class DnsService(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where pods send their DNS queries, as far as it cannot be found out.
+    """Where pods send their DNS queries, where Netreeve cannot find that out by itself.
 
-    services: these, instead of those that Netreeve knows by name.
-    addresses: resolvers that are no pods, in addition to what is found.
-    whenNotFound: without any DNS, hold generates nothing and leaves new namespaces pending;
-        deny-only denies everything, DNS included.
+    services: the Services of the cluster's DNS, instead of those that Netreeve knows by name.
+    addresses: of resolvers that are not pods, in addition to those that are found.
+    whenNotFound: what happens in a cluster in which no DNS is found: hold generates nothing and
+        leaves new namespaces pending; deny-only denies everything, DNS included.
     """
 
     services: tuple[DnsService, ...] = ()
@@ -50,9 +51,9 @@ class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What namespaces under this baseline are allowed; DNS always is, all else is denied.
 
-    allow: by name of what is opened.
-    meshes: whose needs are opened although nothing on the namespace switches them on: Consul, or
-        pods that join by themselves.
+    allow: presets, by name.
+    meshes: meshes whose traffic is allowed although nothing on the namespace switches them on: for
+        Consul, and for pods that join a mesh by themselves.
     policies: specs of further NetworkPolicies, by name.
     """
 
@@ -73,8 +74,8 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which baseline new namespaces with certain labels get.
 
-    namespaceSelector: on the labels of the namespace.
-    baseline: its name.
+    namespaceSelector: selects namespaces by their labels.
+    baseline: the name of the baseline that they get.
     """
 
     namespaceSelector: LabelSelector
@@ -84,16 +85,17 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The NetworkPolicies that namespaces get.
 
-    enabled: without, no namespace is labelled, no pod held back and nothing generated; what exists
-        stays.
+    enabled: if false, no namespace is labelled, no pod is held back and nothing is generated; what
+        exists stays.
     name: the baseline of new namespaces that none of the selectors picks.
-    selectors: other baselines for some new namespaces; the first that matches holds.
-    baselines: by name; default-deny exists in any case.
-    excludedNamespaces: never labelled, beside those of the system, of meshes and of CNI plugins.
-    pods: of a namespace whose baseline is not there yet: gate holds them back until it is, deny
-        refuses them, off lets them run.
+    selectors: other baselines for some new namespaces; the first that matches counts.
+    baselines: the baselines, by name; default-deny exists whether or not it is listed.
+    excludedNamespaces: namespaces that are never labelled, in addition to those of the system, of
+        meshes and of CNI plugins.
+    pods: what happens to pods of a namespace whose baseline is not there yet: gate holds them back
+        until it is, deny refuses them, off lets them run.
     dns: where pods send their DNS queries.
-    controlPlanes: namespaces of the meshes' control planes.
+    controlPlanes: the namespaces in which control planes of meshes run.
     controllers: users who may write the generated policies.
     """
 

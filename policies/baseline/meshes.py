@@ -25,7 +25,10 @@ Mode = Literal["istio-sidecar", "istio-ambient", "linkerd", "consul", "kuma"]
 class ControlPlanes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Namespaces in which control planes run; those that do not exist are left out.
 
-    istio, linkerd, consul, kuma: by mesh.
+    istio: namespaces of Istio's.
+    linkerd: namespaces of Linkerd's.
+    consul: namespaces of Consul's.
+    kuma: namespaces of Kuma's and Kong Mesh's.
     """
 
     istio: tuple[Namespace, ...] = ("istio-system", "aks-istio-system")

@@ -50,9 +50,9 @@ class _Peers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class IngressControllers(_Peers, frozen=True, forbid_unknown_fields=True):
     """Who brings requests from outside: ingress controllers and gateways.
 
-    namespaces: in which they run.
-    cidrs: of load balancers that reach pods directly, or of nodes where controllers use the
-        node's network.
+    namespaces: those in which they run.
+    cidrs: networks of load balancers that reach pods directly, or of the nodes where controllers
+        use the node's network.
     ports: TCP ports of the pods; all ports if none is given.
     """
 
@@ -60,17 +60,17 @@ class IngressControllers(_Peers, frozen=True, forbid_unknown_fields=True):
 class Monitoring(_Peers, frozen=True, forbid_unknown_fields=True):
     """Who scrapes metrics.
 
-    namespaces: in which they run.
-    cidrs: of those outside of the cluster.
+    namespaces: those in which they run.
+    cidrs: their networks, where they run outside of the cluster.
     ports: TCP ports of the pods; all ports if none is given.
     """
 
 
 class EgressProxy(_Peers, frozen=True, forbid_unknown_fields=True):
-    """The proxy by which pods reach the outside.
+    """The proxy through which pods reach the outside.
 
-    namespaces: in which it runs.
-    cidrs: of one outside of the cluster.
+    namespaces: those in which it runs.
+    cidrs: its networks, where it runs outside of the cluster.
     ports: its TCP ports, at least one.
     """
 
@@ -95,15 +95,15 @@ class Internet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Allow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is open beside DNS.
+    """What is open in addition to DNS.
 
-    sameNamespace: pods of the namespace to each other, both ways.
-    ingressControllers: from ingress controllers and gateways.
-    monitoring: from whoever scrapes metrics.
-    egressProxy: to a proxy.
-    internet: to public addresses.
-    apiServer: to the API server.
-    anyEgress: to everywhere; only what comes in is then denied.
+    sameNamespace: between the pods of the namespace, both ways.
+    ingressControllers: from ingress controllers and gateways to pods.
+    monitoring: from the programs that scrape metrics to pods.
+    egressProxy: from pods to a proxy.
+    internet: from pods to public addresses.
+    apiServer: from pods to the API server.
+    anyEgress: from pods to everywhere; only incoming traffic is then denied.
     """
 
     sameNamespace: bool = False

@@ -30,14 +30,14 @@ POLICY = Policy(
     id="baseline-enforced",
     title="A baseline is enforced by the CNI plugin",
     why=(
-        "The API server stores NetworkPolicies whether or not anybody acts on them. Where the CNI "
-        "plugin does not, a namespace has its baseline, looks protected and is open to every pod "
-        "of the cluster. Which plugin runs and what it was told is read by the controller; "
-        "netreeve baseline show says what it was recognised by."
+        "The API server stores NetworkPolicies whether or not anything enforces them. Where the "
+        "CNI plugin does not, a namespace has its baseline and looks protected, but is open to "
+        "every pod of the cluster. The controller finds out which plugin runs and how it is set "
+        "up; netreeve baseline show says by what it was recognised."
     ),
     fix=(
-        "Switch network policies on in the CNI plugin, or install one that enforces them; the "
-        "baselines that exist hold from then on. Until then, do not rely on them."
+        "Switch network policies on in the CNI plugin, or install one that enforces them; existing "
+        "baselines take effect from then on. Until then, do not rely on them."
     ),
     rules=(Rule("", "namespaces", frozenset({CREATE})),),
     standard=Action.WARN,

@@ -33,8 +33,9 @@ POLICY = Policy(
         "default-deny and what its pods need to work, DNS first, before any of them runs."
     ),
     fix=(
-        "Set netreeve.io/baseline to another configured baseline when creating the namespace; "
-        "taking an existing namespace out needs the right to exempt it from 'baseline'."
+        "To choose another configured baseline, set the label netreeve.io/baseline when creating "
+        "the namespace. Changing or removing it later takes the right to exempt "
+        "policies.netreeve.io/baseline."
     ),
     rules=(Rule("", "namespaces", frozenset({CREATE})),),
     standard=Action.MUTATE,

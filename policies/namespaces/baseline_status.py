@@ -1,9 +1,9 @@
 """baseline-status: only the controller says how a namespace stands to its baseline.
 
 Field: metadata.annotations[netreeve.io/baseline-status] of a Namespace, on CREATE and UPDATE.
-What anybody else writes there is put back as it was, like the status of other kinds. With a label
-netreeve.io/baseline that is changed or taken off it goes: baseline-guard has let that happen, and
-the controller, which restores a label that was changed past the gate, can tell so.
+What anybody else writes there is put back as it was, like the status of other kinds. When the label
+netreeve.io/baseline is changed or removed, this annotation is removed with it: baseline-guard has
+allowed that change, and the missing annotation tells the controller not to restore the label.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def _label(labels: Labels | None) -> str | None:
 
 POLICY = Policy(
     id="baseline-status",
-    title="Only the controller writes how a namespace stands",
+    title="Only the controller writes the baseline status of a namespace",
     why=(
         "The annotation netreeve.io/baseline-status says how a namespace stands to its baseline, "
-        "and what it had. The controller restores what was deleted, and a label that was changed, "
-        "while the gate was not asked, and knows by it what was there. A label that was changed "
-        "with the right to it takes the annotation along, and stays changed."
+        "and which policies it had. By it the controller knows what to restore when policies were "
+        "deleted, or the label changed, while the gate was down. When somebody with the right to "
+        "do so changes the label, the annotation is removed, and the label stays changed."
     ),
     fix="Nothing needs doing: what others write there is put back.",
     rules=(Rule("", "namespaces", frozenset({CREATE, UPDATE})),),

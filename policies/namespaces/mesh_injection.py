@@ -36,7 +36,8 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: which mesh, and which of its data planes; nothing is injected without it.
     revision: revision or tag of Istio, required with istio-revision and refused otherwise.
     namespaceSelector: only namespaces with these labels; for Consul, pods in such namespaces.
-    excludedNamespaces: names, beside those of the system, of meshes and of CNI plugins.
+    excludedNamespaces: names of namespaces that stay out of the mesh, in addition to those of the
+        system, of meshes and of CNI plugins.
     """
 
     kind: MeshKind | None = None

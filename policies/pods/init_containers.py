@@ -1,4 +1,4 @@
-"""Init containers that may have what others may not: by name, image and command together.
+"""Init containers that may have powers that others may not: by name, image and command together.
 
 Owns what the meshes inject. A name alone proves nothing, and an image runs whatever command its
 container gives it. Decides nothing: that is net_capabilities.
@@ -17,12 +17,13 @@ from policies.pods.images import parse
 class AllowedContainer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An init container that may add capabilities: it must match in name, image and command.
 
-    name: of the container.
-    image: with its registry as in the pod (``docker.io/`` may be left out), every tag of it or,
-        with a tag or digest, only that one. No patterns: a prefix would match a stranger's image.
-    command: what command must be; empty, it must not be set, so that the image's own program
+    name: the container's name.
+    image: its image with the registry, as in the pod (``docker.io/`` may be left out). Without a
+        tag or digest every version counts, with one only that version. No patterns: a prefix
+        would match a stranger's image.
+    command: its command. If empty, the container must not set one, so that the image's own program
         runs. A last word ``*`` stands for any further words.
-    capabilities: what it may add.
+    capabilities: the capabilities that it may add.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]

@@ -38,7 +38,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         published as. It does not prove that the mesh wrote the container: with other arguments,
         or files mounted over its programs, the same image works for anybody. Where a mesh's CNI
         plugin redirects the traffic no pod needs such a container.
-    allowedInitContainers: others, such as a mesh's from a registry of one's own.
+    allowedInitContainers: further init containers, such as a mesh's from a registry of your own.
     requireDropNetRaw: whether every container must drop NET_RAW (or ALL), because the runtime
         may grant it by default: containerd does, CRI-O does not.
     """

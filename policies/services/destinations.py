@@ -1,7 +1,7 @@
-"""Host names that lead where no Service should: literals, the client itself, metadata servers,
-and names inside the cluster.
+"""Host names that lead where no Service should.
 
-Pure functions on names. Knows no policy.
+IP addresses, the client itself, metadata servers, and names inside the cluster. Pure functions on
+names. Knows no policy.
 """
 
 from __future__ import annotations

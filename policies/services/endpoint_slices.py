@@ -3,8 +3,8 @@
 Fields: endpoints[*].addresses of EndpointSlices, subsets[*].addresses and notReadyAddresses of
 Endpoints, unless the requester is one of the parameter trustedControllers: labels and owner
 references prove nothing. Not allowed: loopback, link-local, metadata servers, addresses of nodes;
-in slices of FQDNs the same by name, and names of other namespaces inside the cluster
-domain. The controllers copy Endpoints into EndpointSlices, so both are judged.
+in slices of FQDNs the same by name, and names of other namespaces inside the cluster domain. The
+controllers copy Endpoints into EndpointSlices, so both are judged.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     trustedControllers: users and groups whose endpoints are not judged; the default is what
         Kubernetes itself writes them with.
-    nodeCIDRs: networks of nodes, in addition to the addresses that the cluster's nodes tell.
+    nodeCIDRs: networks of nodes, in addition to the addresses in the status of the cluster's nodes.
     clusterDomain: the DNS domain of the cluster, as the kubelet's clusterDomain.
     """
 

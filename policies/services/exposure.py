@@ -55,7 +55,7 @@ class Opening(msgspec.Struct, frozen=True):
 def openings(service: Service) -> tuple[Opening, ...]:
     """All openings, in the order of the fields; a plain ClusterIP Service has none.
 
-    Of a list that is too long (lengths.py) they are one more than the most, and no further ones.
+    Of a list that is too long (lengths.py), one opening more than the limit, so that it shows.
     """
     found: list[Opening] = []
     spec = service.spec
@@ -71,9 +71,10 @@ def openings(service: Service) -> tuple[Opening, ...]:
 
 
 def _went_through_api_server(spec: ServiceSpec) -> bool:
-    """Cluster IPs and node ports are allocated in one step, so a cluster IP tells of it.
+    """Whether the API server may have allocated node ports: it does so together with cluster IPs.
 
-    In a manifest a number was written by somebody; behind the API server nobody can tell.
+    Without a cluster IP, as in a manifest, a number was written by somebody; with one, nobody can
+    tell.
     """
     return spec.clusterIP not in (None, "", "None")
 

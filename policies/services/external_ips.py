@@ -1,9 +1,9 @@
 """external-ips: nodes take in traffic for an external IP, whoever the address belongs to.
 
-Fields: spec.externalIPs, and annotations by which a load balancer of some clouds gets addresses of
-one's choice, allowed inside the parameter allowedCIDRs; and in requests to
-services/status these annotations and the addresses in status.loadBalancer.ingress, both allowed to
-the users and groups of statusControllers.
+Fields: spec.externalIPs, and the annotations that give a load balancer of some clouds an address of
+the author's choice. Allowed: addresses inside the parameter allowedCIDRs. In requests to
+services/status the annotations are judged as well, and so is status.loadBalancer.ingress; there the
+users and groups of the parameter statusControllers may write both.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ STATUS = "status"
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which addresses a Service may claim.
 
-    allowedCIDRs: networks, IPv4 and IPv6, that external IPs may be in; those of the cluster's
-        owner only, because traffic for them is taken over.
+    allowedCIDRs: networks, IPv4 and IPv6, that external IPs may be in. List only networks of the
+        cluster's owner, because the nodes take over traffic for these addresses.
     statusControllers: users and groups that write status.loadBalancer; the default names the
         controllers of Kubernetes, of clouds and of what runs in clusters: MetalLB, Cilium ...
     """
@@ -98,7 +98,7 @@ POLICY = Policy(
         "kube-proxy makes every node answer for the addresses in spec.externalIPs, and nobody "
         "checks whom they belong to: whoever may create a Service can take over traffic of the "
         "cluster to any address, a DNS server or a payment provider (CVE-2020-8554). The same is "
-        "done by writing status.loadBalancer.ingress. Kubernetes deprecates externalIPs since "
+        "done by writing status.loadBalancer.ingress. Kubernetes deprecated externalIPs in "
         "1.36."
     ),
     fix=(

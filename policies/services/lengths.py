@@ -1,7 +1,7 @@
-"""Lists that are too long to be looked at: one violation for the whole, before any element.
+"""Lists that are too long to be judged: one violation for the whole list, before any element.
 
-The element that is clean costs time as well, and nobody else is answered meanwhile. No limit here
-is reached by what people or controllers write.
+Elements without a violation cost time as well, and meanwhile no other request is answered. What
+people and controllers write stays far below these limits.
 """
 
 from __future__ import annotations

@@ -25,12 +25,13 @@ class Params(reach.Declared, frozen=True, forbid_unknown_fields=True):
 
     allowedClasses: spec.loadBalancerClass values whose load balancers may be public, except for
         ports of datastores and administration.
-    provider: who makes load balancers without a class, where the nodes do not tell: aws, gce,
-        azure, openstack, metallb ...; its own classes are then the only known ones.
+    provider: who makes load balancers without a class, where the nodes do not say: aws, gce,
+        azure, openstack, metallb ... Only this provider's own classes are then known.
     internalClasses: spec.loadBalancerClass values whose load balancers are internal, in addition
         to the known ones.
-    internalAnnotations: annotations, with the values that mean internal, of a provider that has no
-        such notion of its own: {metallb.io/address-pool: [internal]}.
+    internalAnnotations: for a provider that has no annotation for internal load balancers:
+        annotations with the values that mean internal, as in
+        {metallb.io/address-pool: [internal]}.
     """
 
     allowedClasses: frozenset[str] = frozenset()
@@ -83,10 +84,9 @@ def _annotations(service: Service) -> Mapping[str, str]:
 
 
 def _keys(port: ServicePort | None) -> tuple[str, ...]:
-    """A load balancer that was public before is so anew for every port it gets.
+    """What is new on a load balancer that was public before: each port, and each known datastore.
 
-    It also is for every datastore that a port leads to, and, by what the fault opens, for everyone
-    that it lets in: a narrow fault excuses no wide one.
+    With what the fault opens (`Fault.opens`) a change that lets in more clients is new as well.
     """
     if port is None:
         return ("every port",)

@@ -27,7 +27,7 @@ from policies.services.ports import describe, known_behind
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which node ports may be open.
 
-    allowedPorts: numbers and ranges such as 30443 and "31000-31099", whoever opens them.
+    allowedPorts: numbers and ranges such as 30443 and "31000-31099", for every Service.
     allowedNamespaces: names of namespaces whose Services may open any node port.
     allocatedNodePorts: the strongest action for node ports that the API server opens by itself for
         a load balancer, those of health checks included; Off for none.
