@@ -101,6 +101,14 @@ def test_what_cannot_be_read_says_where_and_why(text: str, message: str) -> None
     assert messages(text)[0].startswith(message)
 
 
+@pytest.mark.parametrize("line", ["# a licence of many lines\n", "#" * 80 + "\n", "#\n\n"])
+def test_comments_above_a_document_take_no_time(line: str) -> None:
+    comments = line * 1000  # with a pattern that goes back, 40 would take hours
+    assert [one.value for one in documents(f"{comments}a: 1\n")] == [{"a": 1}]
+    assert [one.value for one in documents(f"---\n{comments}---\na: 1\n")] == [{"a": 1}]
+    assert documents(comments) == []
+
+
 def test_aliases_that_expand_without_end_are_refused() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]

@@ -46,7 +46,9 @@ def decode(data: bytes) -> str:
 
 _JSON = re.compile(r'(---)?\s*\{\s*["}]')
 _SPACE = re.compile(r"\s*")
-_NOTHING = re.compile(r"(\s|#[^\n]*(\n|$)|^%[^\n]*(\n|$))*", re.MULTILINE)
+# Possessive, because nothing is gained by trying again with less: a licence above a manifest has
+# more comment lines than there is time for all the ways to divide them.
+_NOTHING = re.compile(r"(?:\s|(?:#|^%)[^\n]*+)*+", re.MULTILINE)
 
 
 def _read_yaml(text: str, line: int) -> list[Document]:
