@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from policies import catalogue
 from policies.model import Action
-from tests.audit.reports.given import EXEMPT, SAMPLE, compared, everywhere, written
+from tests.audit.reports.given import EXEMPT, LIVE, SAMPLE, compared, everywhere, written
 from webhook.admission.verdict import EXEMPTION, MALFORMED
 from webhook.audit.findings import Found, Report, Result
 from webhook.audit.jsonschema import schema, text
@@ -147,6 +147,13 @@ def test_what_is_exempt_was_skipped_unless_something_else_fails() -> None:
     unjudged = replace(EXEMPT[0], file="values.yaml", status="unknown", findings=())
     (suite,) = ElementTree.fromstring(written(Report((*EXEMPT, unjudged)), "junit"))
     assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")
+
+
+def test_objects_of_a_namespace_are_one_suite_in_whatever_order_they_come() -> None:
+    results = tuple(replace(LIVE, namespace=name) for name in ("a", "b", "a", ""))
+    suites = ElementTree.fromstring(written(Report(results), "junit"))
+    found = [(one.get("name"), one.get("tests")) for one in suites]
+    assert found == [("a", "2"), ("b", "1"), ("cluster", "1")]
 
 
 def test_the_schema_of_junit_refuses_what_is_none() -> None:

@@ -8,7 +8,6 @@ out. Every suite says in its properties what was judged, because there is no oth
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TextIO
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -25,8 +24,7 @@ def write(report: Report, out: TextIO) -> None:
     root = Element("testsuites", name="netreeve")
     for problem in report.unreadable:
         _problem(_suite(root, problem.file, report.judged), problem)
-    tested = (one for one in report.results if one.status not in ("excluded", "unknown"))
-    for name, results in groupby(tested, key=_group):
+    for name, results in _groups(report).items():
         suite = _suite(root, name, report.judged)
         for result in results:
             _case(suite, result, report)
@@ -36,6 +34,15 @@ def write(report: Report, out: TextIO) -> None:
     indent(root)
     out.write('<?xml version="1.0" encoding="UTF-8"?>\n')
     out.write(f"{tostring(root, encoding='unicode')}\n")
+
+
+def _groups(report: Report) -> dict[str, list[Result]]:
+    """What was judged by file or namespace; objects of a cluster come by their kinds."""
+    groups: dict[str, list[Result]] = {}
+    for result in report.results:
+        if result.status not in ("excluded", "unknown"):
+            groups.setdefault(_group(result), []).append(result)
+    return groups
 
 
 def _group(result: Result) -> str:
