@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from policies.model import Action
-from webhook.admission.plan import Ruleset
-from webhook.config import ConfigError
+from webhook.config import ConfigError, GateConfig, ruleset
 from webhook.config.reload import ConfigFile
 
 HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 
 
-def action(rules: Ruleset | None) -> Action:
-    assert rules is not None
-    return next(step.setting.action for step in rules.steps if step.policy.id == "host-network")
+def action(config: GateConfig | None) -> Action:
+    assert config is not None
+    steps = ruleset(config).steps
+    return next(step.setting.action for step in steps if step.policy.id == "host-network")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_an_unchanged_file_gives_nothing_new(path: Path) -> None:
     assert file.error is None
 
 
-def test_a_changed_file_gives_its_rules_once(path: Path) -> None:
+def test_a_changed_file_is_given_once(path: Path) -> None:
     file = ConfigFile(path)
     file.read()
     path.write_text(HEAD + "policies: {host-network: {action: Warn}}")

@@ -85,3 +85,21 @@ def test_an_orderly_end_hands_over(protected: Protected, controller: Control) ->
     assert all(listed.get(name) == found for name, found in scraped(other.scrape()).items())
     other.stop()
     protected.forget([name])
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_a_change_that_cannot_be_used_shows_until_it_is_corrected(
+    protected: Protected, controller: Control
+) -> None:
+    def failing() -> float:
+        return controller.metrics()["netreeve_config_failing"]
+
+    good = protected.config.read_text()
+    assert failing() == 0
+    try:
+        protected.config.write_text("kind: GateConfig\nbaselin: {}\n")
+        wait_for(lambda: failing() == 1, 10, "the controller to find the file wrong")
+    finally:
+        protected.config.write_text(good)
+    wait_for(lambda: failing() == 0, 10, "the controller to take the corrected file")

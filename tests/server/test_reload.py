@@ -7,12 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.server.clients import HOST_NETWORK_POD, Client, review
-from tests.server.running import now, running
+from tests.server.running import Running, now, running
 from tests.server.test_health import scrape
+from webhook.config import GateConfig, ruleset
 from webhook.config.reload import ConfigFile
-from webhook.server.reload import ConfigWatch
+from webhook.server.reload import ConfigWatch, make_gate
 
 TEXT = "{{apiVersion: netreeve.io/v1alpha1, kind: GateConfig, profile: {}}}\n"
+
+
+def following(file: ConfigFile, server: Running) -> ConfigWatch:
+    """What `netreeve serve` does with a file that changes."""
+
+    def take(config: GateConfig) -> None:
+        server.webhook.set_gate(make_gate(ruleset(config), None, server.telemetry))
+
+    return ConfigWatch(file, take, server.telemetry, now=now)
 
 
 def test_the_last_good_configuration_is_in_force(
@@ -21,9 +31,9 @@ def test_the_last_good_configuration_is_in_force(
     path = directory / "config.yaml"
     path.write_text(TEXT.format("standard"))
     file = ConfigFile(path)
-    with running(directory, rules=file.read()) as server:
+    with running(directory, rules=ruleset(file.read())) as server:
         server.telemetry.config_loaded(ok=True, at=now())
-        watch = ConfigWatch(file, server.webhook, server.telemetry, cluster=None, now=now)
+        watch = following(file, server)
         client = Client(server.reviews, server.ca)
 
         def allowed() -> bool:
@@ -56,8 +66,8 @@ def test_resources_of_a_new_configuration_get_their_own_label(directory: Path) -
     path.write_text(TEXT.format("standard"))
     file = ConfigFile(path)
     rollouts = {"group": "argoproj.io", "version": "v1", "resource": "rollouts"}
-    with running(directory, rules=file.read()) as server:
-        watch = ConfigWatch(file, server.webhook, server.telemetry, cluster=None, now=now)
+    with running(directory, rules=ruleset(file.read())) as server:
+        watch = following(file, server)
         path.write_text(
             "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\nworkloads:\n"
             "- {group: argoproj.io, resource: rollouts, kind: Rollout, path: spec.template}\n"

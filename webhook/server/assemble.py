@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import uvloop
 
 from webhook.admission.plan import Ruleset
-from webhook.config import ConfigError, GateConfig, ruleset
+from webhook.config import GateConfig, ruleset
 from webhook.config.reload import ConfigFile
 from webhook.exemptions.stamp import KeyRing
 from webhook.server.app import Webhook
@@ -32,6 +32,7 @@ from webhook.server.standalone import make_certificates
 from webhook.server.start import (
     HEALTH_LIMITS,
     StartError,
+    configured,
     listening,
     observe_readiness,
     reason,
@@ -94,7 +95,7 @@ def serve(
     announce: called with the addresses for reviews and for health once both are listened on.
     """
     file = ConfigFile(options.config) if options.config else None
-    rules = _ruleset(file)
+    rules = ruleset(configured(file))
     with contextlib.ExitStack() as stack:
         reviews = stack.enter_context(listening("--listen", options.listen))
         checks = stack.enter_context(listening("--health-listen", options.health_listen))
@@ -181,16 +182,12 @@ def _take_keys(options: Options, ring: KeyRing, readiness: Readiness) -> Iterato
 def _take_configuration(
     parts: _Parts, webhook: Webhook, known: _Cluster, ring: KeyRing
 ) -> Iterator[Endless]:
+    def take(config: GateConfig) -> None:
+        webhook.set_gate(make_gate(ruleset(config), known.cache, parts.telemetry, ring))
+
     if parts.file:
-        watch = ConfigWatch(
-            parts.file, webhook, parts.telemetry, cluster=known.cache, now=_now, keys=ring
-        )
-        parts.metrics.gauge(
-            "netreeve.config.failing",
-            "",
-            "1 while the file cannot be used and an older content is in force",
-            lambda: float(watch.failing),
-        )
+        watch = ConfigWatch(parts.file, take, parts.telemetry, now=_now)
+        watch.observe(parts.metrics)
         yield watch.watch()
 
 
@@ -204,15 +201,6 @@ def _follow(metrics: Metrics, known: _Cluster, readiness: Readiness) -> Iterator
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _ruleset(file: ConfigFile | None) -> Ruleset:
-    try:
-        return file.read() if file else ruleset(GateConfig())
-    except ConfigError as error:
-        raise StartError(str(error)) from error
-    except OSError as error:
-        raise StartError(f"{error.filename}: {reason(error)}") from error
 
 
 def _certificates(options: Options, telemetry: Telemetry, reviews: Address) -> CertificateHolder:

@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from opentelemetry.sdk.resources import Resource
 
+from webhook.config import ConfigError, GateConfig
+from webhook.config.reload import ConfigFile
 from webhook.server.health import Readiness
 from webhook.server.limits import Limits
 from webhook.server.listen import Address, bind
@@ -30,6 +32,16 @@ HEALTH_LIMITS = Limits(connections=128, idle=60.0)
 
 class StartError(Exception):
     """The process cannot start as it was asked to; the text says what to do."""
+
+
+def configured(file: ConfigFile | None) -> GateConfig:
+    """The configuration to start with; every default without a file. Raises StartError."""
+    try:
+        return file.read() if file else GateConfig()
+    except ConfigError as error:
+        raise StartError(str(error)) from error
+    except OSError as error:
+        raise StartError(f"{error.filename}: {reason(error)}") from error
 
 
 def reason(error: OSError) -> str:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple
 
 import uvloop
 
 from webhook.audit.background.loop import Background
 from webhook.cli.wiring.background import observe_audit, plan
 from webhook.cli.wiring.certificates import observe_certificates
+from webhook.cli.wiring.controller import observe_controller, record_coverage
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
 from webhook.cluster.election import Election
 from webhook.cluster.errors import CredentialsError
 from webhook.cluster.events import Events
-from webhook.config import ConfigError, GateConfig
+from webhook.config import GateConfig
 from webhook.config.reload import ConfigFile
 from webhook.controller.certificates.loop import Certificates, Settings
 from webhook.controller.run import Controller
@@ -31,11 +31,12 @@ from webhook.server.health import Readiness, health
 from webhook.server.listen import Address, bound
 from webhook.server.listener import Listener
 from webhook.server.protocol import Guard
-from webhook.server.reload import POLL_SECONDS
+from webhook.server.reload import ConfigWatch
 from webhook.server.run import settle
 from webhook.server.start import (
     HEALTH_LIMITS,
     StartError,
+    configured,
     listening,
     observe_readiness,
     recording,
@@ -44,8 +45,6 @@ from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.telemetry import Telemetry
 
 USER_AGENT = "netreeve-control"
-COVERAGE_SECONDS = (0.5, 1, 2, 3, 5, 10, 30, 60, 300)
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,13 +69,30 @@ def control(
     announce: called with the address for health once it is listened on.
     """
     file = ConfigFile(options.config) if options.config else None
-    config = _read(file)
+    config = configured(file)
     with contextlib.ExitStack() as stack:
         checks = stack.enter_context(listening("--health-listen", options.health_listen))
         metrics, telemetry = stack.enter_context(recording(environ))
         telemetry.config_loaded(ok=True, at=_now())
         announce(bound(checks))
         uvloop.run(_Process(options, metrics, telemetry, file).run(config, checks))
+
+
+class _Parts(NamedTuple):
+    """What the process consists of; certificates: None where it leaves them alone."""
+
+    controller: Controller
+    audit: Background
+    certificates: Certificates | None
+    election: Election
+
+    async def lead(self) -> None:
+        """Everything that only one process may do."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.controller.lead())
+            group.create_task(self.audit.lead())
+            if self.certificates:
+                group.create_task(self.certificates.lead())
 
 
 class _Process:
@@ -95,40 +111,12 @@ class _Process:
         for one in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(one, stopping.set)
         async with Connection(await self._source(), user_agent=USER_AGENT) as connection:
-            identity = socket.gethostname()[:128]
-            controller = Controller(
-                connection, config.baseline, identity=identity, now=_now, record=self._coverage()
-            )
-            audit = Background(connection, self._options.lease, _now)
-            audit.configure(plan(config))
-            observe_audit(self._metrics, audit)
-            certificates = self._certificates(connection, identity)
-            election = Election(
-                connection,
-                *self._options.lease,
-                identity,
-                annotations=controller.conclusions,
-            )
-            readiness = Readiness()
-            readiness.require("synced: the cluster is unknown", lambda: controller.synced)
-            readiness.require("serving: shutting down", lambda: not stopping.is_set())
-            observe_readiness(self._metrics, readiness)
-            self._observe(controller, election)
-            app = health(readiness, self._metrics.render)
-            listener = Listener(app, Guard(HEALTH_LIMITS, self._telemetry))
+            parts = self._parts(connection, config)
+            listener = self._health(parts, stopping)
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(listener.serve([checks]))
-                work = [controller.lead, audit.lead]
-                if certificates:
-                    work.append(certificates.lead)
-                leading = group.create_task(election.run(lambda: _together(*work)))
-                beside = [
-                    group.create_task(controller.follow()),
-                    group.create_task(settle(lambda: controller.synced)),
-                    group.create_task(self._watch_config(controller, audit)),
-                ]
-                if certificates:
-                    beside.append(group.create_task(certificates.follow()))
+                leading = group.create_task(parts.election.run(parts.lead))
+                beside = [group.create_task(one) for one in self._beside(parts)]
                 await stopping.wait()
                 leading.cancel()
                 await asyncio.wait((leading,))
@@ -136,6 +124,37 @@ class _Process:
                     task.cancel()
                 listener.should_exit = True
                 await serving
+
+    def _parts(self, connection: Connection, config: GateConfig) -> _Parts:
+        identity = socket.gethostname()[:128]
+        recorded = record_coverage(self._metrics)
+        controller = Controller(
+            connection, config.baseline, identity=identity, now=_now, record=recorded
+        )
+        audit = Background(connection, self._options.lease, _now)
+        audit.configure(plan(config))
+        observe_audit(self._metrics, audit)
+        certificates = self._certificates(connection, identity)
+        lease = self._options.lease
+        election = Election(connection, *lease, identity, annotations=controller.conclusions)
+        observe_controller(self._metrics, controller, election)
+        return _Parts(controller, audit, certificates, election)
+
+    def _health(self, parts: _Parts, stopping: asyncio.Event) -> Listener:
+        readiness = Readiness()
+        readiness.require("synced: the cluster is unknown", lambda: parts.controller.synced)
+        readiness.require("serving: shutting down", lambda: not stopping.is_set())
+        observe_readiness(self._metrics, readiness)
+        app = health(readiness, self._metrics.render)
+        return Listener(app, Guard(HEALTH_LIMITS, self._telemetry))
+
+    def _beside(self, parts: _Parts) -> Iterator[Coroutine[Any, Any, None]]:
+        """What runs whether or not this process leads."""
+        yield parts.controller.follow()
+        yield settle(lambda: parts.controller.synced)
+        yield from self._take_configuration(parts)
+        if parts.certificates:
+            yield parts.certificates.follow()
 
     async def _source(self) -> InCluster | Kubeconfig:
         name = self._options.kubeconfig
@@ -154,100 +173,16 @@ class _Process:
         observe_certificates(self._metrics, found)
         return found
 
-    def _coverage(self) -> Callable[[float], None]:
-        histogram = self._metrics.histogram(
-            "netreeve.namespace.coverage.duration",
-            "s",
-            "From the creation of a namespace until its baseline was observed",
-            COVERAGE_SECONDS,
-        )
-        return histogram.series({}).record
+    def _take_configuration(self, parts: _Parts) -> Iterator[Coroutine[Any, Any, None]]:
+        def take(config: GateConfig) -> None:
+            parts.controller.configure(config.baseline)
+            parts.audit.configure(plan(config))
 
-    def _observe(self, controller: Controller, election: Election) -> None:
-        metrics = self._metrics
-        metrics.gauges(
-            "netreeve.namespaces",
-            "Namespaces by how they stand to the baseline, while this process leads",
-            ("state",),
-            controller.states.counts,
-        )
-        metrics.counter(
-            "netreeve.controller.writes",
-            "Requests that change the cluster",
-            ("kind", "result"),
-            controller.writer.writes,
-        )
-        metrics.total(
-            "netreeve.controller.retries",
-            "Namespaces that had to be tried again",
-            lambda: controller.queue.retries,
-        )
-        metrics.gauge(
-            "netreeve.controller.queue.depth",
-            "",
-            "Namespaces waiting to be looked at",
-            lambda: len(controller.queue),
-        )
-        metrics.gauge(
-            "netreeve.controller.leftovers",
-            "",
-            "NetworkPolicies of ours that no baseline asks for",
-            controller.states.left,
-        )
-        metrics.gauge(
-            "netreeve.controller.leading",
-            "",
-            "1 while this process leads",
-            lambda: election.is_leader,
-        )
-        metrics.gauge(
-            "netreeve.controller.synced",
-            "",
-            "1 when the cluster is known",
-            lambda: controller.synced,
-        )
-        metrics.gauge(
-            "netreeve.controller.failing_watches",
-            "",
-            "Watches that are broken now",
-            lambda: controller.cache.failing,
-        )
-
-    async def _watch_config(self, controller: Controller, audit: Background) -> NoReturn:
-        """Take a changed configuration up; one that cannot be used is told once."""
-        file, told = self._file, None
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if file is None:
-                continue
-            config = file.poll_config()
-            if config is not None:
-                controller.configure(config.baseline)
-                audit.configure(plan(config))
-                self._telemetry.config_loaded(ok=True, at=_now())
-                log.info("the configuration %s has changed and is in force", file.path)
-            elif file.error is not None and file.error is not told:
-                self._telemetry.config_loaded(ok=False, at=_now())
-                log.error("the configuration in force is kept: %s", file.error)
-            told = file.error
-
-
-async def _together(*work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for one in work:
-            group.create_task(one())
+        if self._file:
+            watch = ConfigWatch(self._file, take, self._telemetry, now=_now)
+            watch.observe(self._metrics)
+            yield watch.watch()
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _read(file: ConfigFile | None) -> GateConfig:
-    if file is None:
-        return GateConfig()
-    try:
-        return file.read_config()
-    except ConfigError as error:
-        raise StartError(str(error)) from error
-    except OSError as error:
-        raise StartError(f"{error.filename}: {error.strerror}") from error
