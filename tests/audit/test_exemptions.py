@@ -19,14 +19,12 @@ from tests.exemptions.world import (
     pod,
     workload,
 )
-from webhook.admission.exempt import Trust
-from webhook.admission.gate import Gate
 from webhook.audit.exemptions import Exemption, Gathering
 from webhook.audit.live.judging import Judge, Kind
 from webhook.audit.live.provenance import Provenance
 from webhook.audit.reports import exemptions as reports
 from webhook.config import load, ruleset
-from webhook.exemptions.stamp import KeyRing, Keys
+from webhook.exemptions.stamp import Keys
 
 CONFIG = """
 apiVersion: netreeve.io/v1alpha1
@@ -49,9 +47,7 @@ class Cluster(World):
         self.rights = {("anna", "", "dev"), ("root", "", "")}
 
     def gather(self, keys: Keys | None = KEYS) -> list[Exemption]:
-        trust = Trust.SHOW if keys is None else Trust.ASK
-        gate = Gate(RULES, self, keys=KeyRing(keys), trust=trust)
-        judge = Judge(RULES, gate, Provenance((), User()), lambda: self.now)
+        judge = Judge(RULES, self, Provenance((), User()), lambda: self.now, keys)
         found = Gathering(RULES, keys, self.now)
         for (resource, where, _), obj in self.store.items():
             kind = Kind(RESOURCES[resource], "v1")

@@ -85,9 +85,10 @@ class Followed:
         self._judge = judge
         self._judged = judged
         where = path(kind.version, kind.resource.resource)
-        self.reflector = Reflector(connection, where, _Decoder(kind), self._keep)
+        self.reflector = Reflector(connection, where, _Decoder(kind), self.keep)
 
-    def _keep(self, seen: Seen) -> Kept:
+    def keep(self, seen: Seen) -> Kept:
+        """What is left of an object that has come or changed."""
         meta = seen.metadata
         findings = self._judge().findings(self.kind, seen.stored, seen.body)
         self._judged()

@@ -20,8 +20,6 @@ from msgspec.structs import replace
 from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
 from webhook.admission.cluster import Offline
-from webhook.admission.exempt import Trust
-from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Exempt
 from webhook.audit.background.kept import Followed, rows
@@ -35,7 +33,7 @@ from webhook.cluster.cache import ClusterCache
 from webhook.cluster.connection import Connection
 from webhook.cluster.errors import ClusterError
 from webhook.cluster.stampkeys import STAMP_SECRET, stamp_keys
-from webhook.exemptions.stamp import KeyRing, Keys
+from webhook.exemptions.stamp import Keys
 
 SETTLE_SECONDS = 5.0
 RETRY_SECONDS = 30.0
@@ -172,11 +170,8 @@ class Background:
             await self._pass(group, plan, cache)
 
     def _judge(self, plan: Plan, cache: ClusterCache) -> Judge:
-        """Without the keys of the stamps nobody can tell what is exempt, so nothing is."""
         provenance = Provenance(_Selecting(self._services), plan.baseline)
-        trust = Trust.SHOW if self._keys is None else Trust.ASK
-        gate = Gate(plan.rules, _Around(cache), keys=KeyRing(self._keys), trust=trust)
-        return Judge(plan.rules, gate, provenance, lambda: self._now().timestamp())
+        return Judge(plan.rules, _Around(cache), provenance, self._time, self._keys)
 
     def _services(self) -> Followed:
         return next(one for one in self._followed if one.kind.resource.resource == "services")
@@ -201,9 +196,7 @@ class Background:
                     await asyncio.sleep(0.05)
             self._changed.set()
             writing = group.create_task(self._report(plan))
-            while not (
-                self._stale or self._ends <= self._now().timestamp() or await self._has_new_keys()
-            ):
+            while not (self._stale or self._ends <= self._time() or await self._has_new_keys()):
                 await asyncio.sleep(plan.interval)
             for task in (writing, *following):
                 task.cancel()
@@ -227,15 +220,18 @@ class Background:
                 for kind, stored, own, folded in rows(self._followed)
             )
             self._counts, self._statuses = _counted(results)
-            self._ends = _next_end(results, self._now().timestamp())
+            self._ends = _next_end(results, self._time())
             judged = Judged(source="cluster", profile=plan.profile)
             try:
                 await self.reporter.write(Report(results, judged=judged), plan.reports)
-                self.completed = self._now().timestamp()
+                self.completed = self._time()
             except ClusterError as error:
                 log.warning("audit: the report could not be written: %s; trying again", error)
                 self._changed.set()
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _time(self) -> float:
+        return self._now().timestamp()
 
     def _count(self) -> None:
         self.judged += 1

@@ -11,6 +11,8 @@ import msgspec
 
 from policies.model import CREATE, Request
 from policies.resources import Resource
+from webhook.admission.cluster import Cluster
+from webhook.admission.exempt import Trust
 from webhook.admission.gate import Gate, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding
@@ -18,6 +20,7 @@ from webhook.audit.check import found
 from webhook.audit.findings import Result, status_of
 from webhook.audit.live.provenance import Provenance
 from webhook.audit.live.stored import Stored, StoredPod, StoredService
+from webhook.exemptions.stamp import KeyRing, Keys
 
 _VIEWS: dict[str, type[Stored]] = {"services": StoredService, "pods": StoredPod}
 
@@ -42,14 +45,24 @@ class Kind:
 
 
 class Judge:
-    """Asks the gate about what is stored. now: gives Unix time, because exemptions end."""
+    """Asks the gate about what is stored. now: gives Unix time, because exemptions end.
+
+    keys: of the stamps that prove exemptions; without them nobody can tell what is exempt, so
+    nothing is, and exemptions are shown as claimed.
+    """
 
     def __init__(
-        self, rules: Ruleset, gate: Gate, provenance: Provenance, now: Callable[[], float]
+        self,
+        rules: Ruleset,
+        around: Cluster,
+        provenance: Provenance,
+        now: Callable[[], float],
+        keys: Keys | None = None,
     ) -> None:
         self._now = now
         self._excluded = rules.excluded_namespaces
-        self._gate = gate
+        trust = Trust.SHOW if keys is None else Trust.ASK
+        self._gate = Gate(rules, around, keys=KeyRing(keys), trust=trust)
         self._provenance = provenance
 
     def excludes(self, stored: Stored) -> bool:

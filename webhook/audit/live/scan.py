@@ -14,8 +14,6 @@ import msgspec
 
 from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
-from webhook.admission.exempt import Trust
-from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding
 from webhook.audit.findings import Report, Result, Unreadable
@@ -32,7 +30,7 @@ from webhook.cluster.errors import ClusterError, NotFoundError, ProtocolError, R
 from webhook.cluster.objects import Node
 from webhook.cluster.pages import pages
 from webhook.exemptions.claim import only
-from webhook.exemptions.stamp import KeyRing, Keys
+from webhook.exemptions.stamp import Keys
 
 T = TypeVar("T")
 Progress = Callable[[str, int], None]
@@ -80,17 +78,11 @@ class _Scan:
         self._unread: list[Unreadable] = []
 
     async def run(self) -> Report:
-        rules = self._wanted.rules
-        keys = self._wanted.keys
-        gate = Gate(
-            rules,
-            await self._surroundings(),
-            keys=KeyRing(keys),
-            trust=Trust.SHOW if keys is None else Trust.ASK,
-        )
-        provenance = Provenance(self._selecting, self._wanted.baseline)
-        judge = Judge(rules, gate, provenance, lambda: self._wanted.now)
-        for kind in await collections(self._connection, rules.workloads):
+        wanted = self._wanted
+        around = await self._surroundings()
+        provenance = Provenance(self._selecting, wanted.baseline)
+        judge = Judge(wanted.rules, around, provenance, lambda: wanted.now, wanted.keys)
+        for kind in await collections(self._connection, wanted.rules.workloads):
             resource = kind.resource
             async for body in self._read(kind.version, resource.resource, resource.namespaced):
                 self._judge(judge, kind, body)
