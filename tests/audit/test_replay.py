@@ -157,6 +157,8 @@ def test_a_real_log(
     kubectl("delete", "service", "web", "-n", namespace)
     assert main(["audit", "--events", str(logged(start)), "-o", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
+    assert (report["judged"]["source"], report["judged"]["profile"]) == ("events", "standard")
+    assert len(report["judged"]["paths"]) == 1
     found = [
         (one["name"], one["asked"]["verb"], one["status"], one["asked"]["user"])
         for one in report["objects"]
@@ -164,9 +166,10 @@ def test_a_real_log(
     ]
     assert found == [
         ("web", "create", "denied", "kubernetes-admin"),
-        ("web", "patch", "warned", "kubernetes-admin"),
+        ("web", "patch", "preexisting", "kubernetes-admin"),
         ("plain", "patch", "denied", "kubernetes-admin"),
     ]
     main(["audit", "--events", str(logged(start))])
-    text = capsys.readouterr().out
-    assert f"2  denied  kubernetes-admin  {namespace}" in text
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["2", "denied", "kubernetes-admin", namespace] in lines
+    assert ["1", "pre-existing", "kubernetes-admin", namespace] in lines

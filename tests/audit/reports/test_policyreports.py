@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.audit.reports.given import compared, everywhere, written
+from tests.audit.reports.given import LIVE, compared, everywhere, written
 from tests.controlplane.cluster import ControlPlane
 from webhook.audit.findings import Report
+from webhook.audit.judged import Judged
 
 pytestmark = pytest.mark.cluster
 CRDS = Path(__file__).parent / "schemas" / "crds"
@@ -66,6 +67,20 @@ def test_reports_are_accepted_and_stored_as_they_are(
         assert {key: stored[key] for key in ("results", "summary")} == {
             key: wanted[key] for key in ("results", "summary")
         }
+
+
+def test_nobody_overwrites_the_reports_of_the_audit_in_the_background(
+    with_crds: ControlPlane, namespace: str
+) -> None:
+    """They have the same name; kubectl says whose they are."""
+    report = replace(moved(Report((LIVE,)), namespace), judged=Judged("cluster", time="then"))
+    apply = ("apply", "--server-side", "-f", "-")
+    ours = ("--field-manager", "netreeve-audit")
+    kubectl(with_crds, *apply, *ours, stdin=written(report, "openreports"))
+    later = replace(report, judged=Judged("cluster", time="now"))
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        kubectl(with_crds, *apply, stdin=written(later, "openreports"))
+    assert 'conflict with "netreeve-audit"' in refused.value.stderr
 
 
 @pytest.mark.parametrize("output", FORMATS)

@@ -67,7 +67,8 @@ def _askers(report: Report) -> Iterator[RenderableType]:
     for (status, user, namespace), number in sorted(
         counts.items(), key=lambda one: (_ORDER[one[0][0]], -one[1], one[0])
     ):
-        table.add_row(str(number), status, printable(user), printable(namespace))
+        word = "pre-existing" if status == "preexisting" else status
+        table.add_row(str(number), word, printable(user), printable(namespace))
     yield table
     yield ""
 
