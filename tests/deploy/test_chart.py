@@ -100,6 +100,23 @@ def test_every_mixture_of_values_renders(stage: str, source: str, everything: bo
             "'/config/policies/ndots/params': additional properties 'vlaue' not allowed",
         ),
         ({"criticalQuota": True, "priorityClassName": ""}, "'/priorityClassName': minLength"),
+        ({"fullnameOverride": "gate"}, "additional properties 'fullnameOverride' not allowed"),
+        ({"config": None}, "missing property 'config'"),
+        ({"labels": {"app.kubernetes.io/name": "gate"}}, "'/labels/app.kubernetes.io~1name'"),
+        ({"serve": {"podLabels": {"app.kubernetes.io/name": "x"}}}, "'/serve/podLabels/app"),
+        ({"image": {"repository": "registry.example:5000/netreeve:1"}}, "'/image/repository'"),
+        ({"image": {"pullSecrets": ["mine"]}}, "'/image/pullSecrets/0': got string, want object"),
+        ({"serve": {"port": 8080}}, "serve.port and serve.healthPort must differ"),
+        ({"certificates": {"certManager": {"issuerRef": {"name": "x"}}}}, "'/certificates/source'"),
+        (
+            {
+                "certificates": {
+                    "source": "cert-manager",
+                    "certManager": {"issuerRef": {"kind": "I"}},
+                }
+            },
+            "'/certificates/certManager/issuerRef'",
+        ),
     ],
     ids=str,
 )
@@ -193,6 +210,31 @@ class TestPods:
         spec = only(default, "Deployment", "netreeve-serve")["spec"]
         assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
         assert (spec["replicas"], spec["minReadySeconds"]) == (3, 5)
+
+    def test_on_the_network_of_the_nodes_a_rollout_ends_and_servers_are_reached(self) -> None:
+        """No two share a node, and no NetworkPolicy selects what has the address of a node."""
+        found = objects({"serve": {"hostNetwork": True}})
+        spec = only(found, "Deployment", "netreeve-serve")["spec"]
+        assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 1}
+        assert spec["template"]["spec"]["dnsPolicy"] == "ClusterFirstWithHostNet"
+        egress = only(found, "NetworkPolicy", "netreeve-control")["spec"]["egress"]
+        (reviews,) = (one for one in egress if one["ports"] == [{"port": 8443, "protocol": "TCP"}])
+        assert "to" not in reviews
+        alone = objects({"serve": {"hostNetwork": True, "replicas": 1}})
+        strategy = only(alone, "Deployment", "netreeve-serve")["spec"]["strategy"]
+        assert strategy["rollingUpdate"]["maxUnavailable"] == 0
+
+    def test_the_cluster_may_choose_users_and_groups(self) -> None:
+        for name in DEPLOYMENTS:
+            given, chosen = (
+                only(found, "Deployment", name)["spec"]["template"]["spec"]["securityContext"]
+                for found in (objects(), objects({"podSecurityContext": None}))
+            )
+            assert (given["runAsUser"], given["runAsGroup"], given["fsGroup"]) == (65532,) * 3
+            assert chosen == {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }
 
     def test_ports_agree(self) -> None:
         found = objects({"serve": {"port": 10250, "healthPort": 9090}})

@@ -32,6 +32,14 @@ class TestManifests:
             "stage": stage,
             "criticalQuota": True,
             "monitoring": {"dashboard": {"enabled": True}},
+            "podSecurityContext": None,
+            "serve": {
+                "hostNetwork": True,
+                "podLabels": {"team": "edge"},
+                "tolerations": [{"operator": "Exists"}],
+            },
+            "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "mine"}]},
+            "labels": {"team": "edge"},
             "networkPolicy": {
                 "reviewsFrom": [{"ipBlock": {"cidr": "192.0.2.0/28"}}],
                 "metricsFrom": [{"namespaceSelector": {}}],

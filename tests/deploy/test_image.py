@@ -73,10 +73,11 @@ def _copy(rest: str, context: Path, work: Path) -> None:
             shutil.copy(context / source, work / target)
 
 
-def enter(rootfs: Path, *command: str) -> list[str]:
-    """The command line that runs a command in the image as its user."""
+def enter(rootfs: Path, *command: str, user: str = "") -> list[str]:
+    """The command line that runs a command in the image, as its user unless told otherwise."""
     if os.geteuid() == 0:
-        return [_tool("chroot"), "--userspec", FINAL.only("USER"), str(rootfs), *command]
+        user = user or FINAL.only("USER")
+        return [_tool("chroot"), "--userspec", user, str(rootfs), *command]
     become = [_tool("unshare"), "--user", "--map-root-user"]
     return [*become, _tool("chroot"), str(rootfs), *command]
 
@@ -103,6 +104,14 @@ def test_the_program_runs_in_it(rootfs: Path) -> None:
     done = netreeve(rootfs, "version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("netreeve 0."), "of an installed package, not of sources"
+
+
+def test_it_runs_as_a_user_that_the_cluster_chooses(rootfs: Path) -> None:
+    """As OpenShift does: one that is in no file of the image, in the group 0."""
+    command = enter(rootfs, *FINAL.command("ENTRYPOINT"), "version", user="1000650000:0")
+    done = subprocess.run(command, env=FINAL.environment(), capture_output=True, text=True,
+                          check=False, timeout=60)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_it_judges_a_manifest(rootfs: Path) -> None:

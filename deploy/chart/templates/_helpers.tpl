@@ -89,9 +89,9 @@ topologySpreadConstraints:
   {{- end }}
 securityContext:
   runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
+  {{- with .root.Values.podSecurityContext }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   seccompProfile:
     type: RuntimeDefault
 {{- end }}
