@@ -55,13 +55,13 @@ def _is_windows(spec: PodSpec) -> bool:
     if spec.os is not None and spec.os.name == "windows":
         return True
     selector = spec.nodeSelector or {}
-    return any(selector.get(f"{prefix}kubernetes.io/os") == "windows" for prefix in ("", "beta."))
+    return "windows" in (selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os"))
 
 
 def _has_ndots(spec: PodSpec) -> bool:
     """As an option with a value, or all in the name: the kubelet writes what it gets."""
     options = (spec.dnsConfig and spec.dnsConfig.options) or ()
-    return any((option.name or "").partition(":")[0] == "ndots" for option in options)
+    return "ndots" in [(option.name or "").partition(":")[0] for option in options]
 
 
 POLICY = Policy(

@@ -48,7 +48,8 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         found = external_ips(service.spec, annotations)
         # A request to the status changes annotations as well, and never the spec.
         judged = [one for one in found if not (writes_status and one.field.startswith("spec."))]
-        yield from _external_ips(judged, params)
+        if judged:
+            yield from _external_ips(judged, params)
     if writes_status:
         yield from _status(service, request)
 

@@ -72,7 +72,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
             continue
         chosen = not opening.allocated or (request.early and opening.number is not None)
         limit = None if chosen else Action(params.allocatedNodePorts)
-        if limit is not Action.OFF:
+        if limit is None or limit.strength:
             field, message, fix = _text(opening, kind, chosen, params)
             # Between types the number is the same; that is for the validating pass to judge.
             keys = _keys(opening, "" if request.early else kind)

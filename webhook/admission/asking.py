@@ -59,7 +59,7 @@ def mutate(
 ) -> None:
     """Let the policy change its subjects; raises what it raises."""
     assert policy.mutate is not None  # plan.lanes put it among the mutating
-    if setting.action is not Action.OFF:
+    if setting.action.strength:
         for subject in subjects:
             policy.mutate(subject, request, setting.params)
 

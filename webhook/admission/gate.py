@@ -103,7 +103,7 @@ class Gate:
             if not self._verdict(lane, lane.early, asked, review, answers).allowed:
                 # The API server will not call /validate any more, so every reason is given now.
                 full = self._verdict(lane, lane.validating, asked, review, answers)
-                return Verdict(full.under(Action.DENY), (), full.errors, full.questions)
+                return Verdict(full.denied, (), full.errors, full.questions)
         if not lane.mutating:
             return self._stamped(lane, review, answers)
         return self._changed(lane, request, review, answers)
@@ -177,7 +177,7 @@ class Gate:
         claiming = is_claiming(view, subjects) and request.operation != DELETE
         if not findings and not claiming:
             return ALLOWED
-        if request.operation == UPDATE and any(f.action is Action.DENY for f in findings):
+        if request.operation == UPDATE and any(f.action.denies for f in findings):
             findings = self._forgiven(lane, steps, request, review, findings, view=view)
         needed: tuple[Right, ...] = ()
         if claiming:
@@ -265,7 +265,7 @@ class Gate:
         findings: list[Finding] = []
         for step in steps:
             for setting in self._settings(step, request, view):
-                if setting.action is not Action.OFF:
+                if setting.action.strength:
                     apply(step.policy, setting, subjects, request, to=findings, errors=errors)
         return findings, view, subjects
 

@@ -20,7 +20,7 @@ WARN_DAYS = 14
 
 def denial(request: Request, verdict: Verdict) -> str:
     """Every violation that denies, one a line: id, field, what must hold, what to do next."""
-    denied = verdict.under(Action.DENY)
+    denied = verdict.denied
     lines = [_one_line(f"{_count(len(denied))} in {_object(request)}")]
     lines += [
         _one_line(f"- {_line(finding)}; {finding.violation.fix}")
@@ -53,7 +53,7 @@ def audit_annotations(verdict: Verdict) -> dict[str, str]:
         if finding.exempt and finding.exempt.granted:
             lines.setdefault("exempt", []).append(_exempted(finding, finding.exempt))
         else:
-            lines.setdefault(finding.action.value.lower(), []).append(_line(finding))
+            lines.setdefault(finding.action.word.lower(), []).append(_line(finding))
     return {name: _shorten("; ".join(found), ANNOTATION_LENGTH) for name, found in lines.items()}
 
 

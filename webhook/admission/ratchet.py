@@ -75,8 +75,8 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 def lift(findings: list[Finding], answers: Answers) -> tuple[list[Finding], tuple[Right, ...]]:
     """Deny becomes Warn where the requester has the right to; the rights still to be asked for."""
-    rights = [f.violation.unless for f in findings if f.action is Action.DENY]
-    if not any(rights):
+    rights = [f.violation.unless for f in findings if f.violation.unless and f.action.denies]
+    if not rights:
         return findings, ()
     lifted = [
         Finding(f.policy, Action.WARN, f.violation, lifted=True)
@@ -84,4 +84,4 @@ def lift(findings: list[Finding], answers: Answers) -> tuple[list[Finding], tupl
         else f
         for f in findings
     ]
-    return lifted, tuple({right: None for right in rights if right and right not in answers})
+    return lifted, tuple({right: None for right in rights if right not in answers})

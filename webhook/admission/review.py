@@ -208,16 +208,16 @@ def encode(uid: str, request: Request, verdict: Verdict) -> bytes:
     """The AdmissionReview that answers ``uid``; deterministic for equal verdicts."""
     if not verdict.findings and not verdict.patch:
         return b"%s%s%s" % (_ALLOW_HEAD, _encode(uid), _ALLOW_TAIL)
-    allowed = verdict.allowed
-    response: dict[str, Any] = {"uid": uid, "allowed": allowed}
-    if not allowed:
+    denied = len(verdict.denied)
+    response: dict[str, Any] = {"uid": uid, "allowed": not denied}
+    if denied:
         response["status"] = _forbidden(messages.denial(request, verdict))
     elif verdict.patch:
         response["patchType"] = "JSONPatch"
         response["patch"] = base64.b64encode(_encode(verdict.patch)).decode()
     if verdict.findings:
         response["auditAnnotations"] = messages.audit_annotations(verdict)
-        if warnings := messages.warnings(verdict):
+        if denied < len(verdict.findings) and (warnings := messages.warnings(verdict)):
             response["warnings"] = warnings
     return _answer(response, API_VERSION)
 

@@ -67,7 +67,12 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def allowed(self) -> bool:
-        return Action.DENY not in [finding.action for finding in self.findings]
+        return not self.denied
+
+    @property
+    def denied(self) -> tuple[Finding, ...]:
+        """The findings that deny."""
+        return tuple([finding for finding in self.findings if finding.action.denies])
 
     def under(self, action: Action) -> tuple[Finding, ...]:
         """The findings with this action."""

@@ -117,7 +117,9 @@ class Webhook:
         incoming = _Incoming(receive)
         try:
             headers = self._checked(scope)
-            body = await self._body(incoming)
+            body = await incoming.next()
+            if incoming.more():
+                body = await self._body(body, incoming)
             # Not before: whoever is slow to send keeps nobody else from being answered.
             if len(self._answering) > self._limits.in_flight:
                 raise _overloaded()
@@ -148,11 +150,8 @@ class Webhook:
             raise self._too_large()
         return headers
 
-    async def _body(self, incoming: _Incoming) -> bytes:
-        """The whole body. Most come in one piece; what the others take together is bounded."""
-        piece = await incoming.next()
-        if not incoming.more():
-            return piece
+    async def _body(self, piece: bytes, incoming: _Incoming) -> bytes:
+        """One that does not come in one piece, as most do; what they take together is bounded."""
         body = bytearray()
         try:
             while True:

@@ -11,7 +11,6 @@ from typing import Any
 
 from msgspec import field
 
-from policies.model import Action
 from webhook.admission.review import AdmissionRequest
 from webhook.admission.verdict import Verdict
 from webhook.telemetry.durations import Durations
@@ -99,7 +98,7 @@ class Telemetry:
 
     def _count(self, webhook: str, asked: AdmissionRequest, verdict: Verdict) -> None:
         for finding in verdict.findings:
-            self._findings[finding.policy, finding.action.value] += 1
+            self._findings[finding.policy, finding.action.word] += 1
             if finding.exempt is not None and finding.exempt.granted and webhook == "validate":
                 self._exempted[(finding.policy,)] += 1
         if verdict.patch:
@@ -112,29 +111,29 @@ class Telemetry:
         self, webhook: str, asked: AdmissionRequest, verdict: Verdict, seconds: float, trace: str
     ) -> None:
         """Denials, patches, exemptions; what is only warned of is in the API server's audit."""
-        denied = sorted({finding.policy for finding in verdict.under(Action.DENY)})
+        denied = list(dict.fromkeys([finding.policy for finding in verdict.denied]))
         exempted = _exempted(verdict) if webhook == "validate" else []
         if not denied and not verdict.patch and not exempted:
             return
         self._log.put(
-            _Judged(
-                time=self._log.time(),
-                level="info",
-                message="denied" if denied else "patched" if verdict.patch else "exempted",
-                webhook=webhook,
-                uid=asked.uid,
-                operation=asked.operation,
-                resource=_resource(asked),
-                subresource=asked.subResource or None,
-                namespace=asked.namespace or None,
-                name=asked.name or None,
-                user=(asked.userInfo and asked.userInfo.username) or None,
-                dryRun=asked.dryRun or None,
-                generateName=None if asked.name else _generate_name(asked),
-                policies=denied or None,
-                exempted=exempted or None,
-                durationMs=round(seconds * 1000, 3),
-                traceId=trace or None,
+            _Judged(  # not by name: that takes a microsecond longer
+                self._log.time(),
+                "info",
+                "denied" if denied else "patched" if verdict.patch else "exempted",
+                webhook,
+                asked.uid,
+                asked.operation,
+                _resource(asked),
+                asked.subResource or None,
+                asked.namespace or None,
+                asked.name or None,
+                (asked.userInfo and asked.userInfo.username) or None,
+                asked.dryRun or None,
+                None if asked.name else _generate_name(asked),
+                denied or None,
+                exempted or None,
+                int(seconds * 1e6) / 1e3,  # `round` takes 15 times as long
+                trace or None,
             )
         )
 
@@ -214,8 +213,11 @@ def _result(ok: bool) -> str:
     return "success" if ok else "failure"
 
 
-class _Judged(Line, kw_only=True):
-    """A denial, a patch or an exemption, in the words of `_words`."""
+class _Judged(Line):
+    """A denial, a patch or an exemption, in the words of `_words`.
+
+    durationMs: with three decimals.
+    """
 
     webhook: str
     uid: str = field(name=_UID)
@@ -229,7 +231,7 @@ class _Judged(Line, kw_only=True):
     generateName: str | None = field(name="request.generateName", default=None)
     policies: list[str] | None = None
     exempted: list[dict[str, Any]] | None = None
-    durationMs: float
+    durationMs: float | None = None
     traceId: str | None = None
 
 
