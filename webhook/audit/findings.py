@@ -22,6 +22,7 @@ denied, warned: by what is new and not exempt. preexisting: only by what was the
 only by what an exemption lifts. allowed: nothing, or what is only audited. excluded: in a namespace
 that is never judged. unknown: of a kind that no policy reads."""
 STATUSES: tuple[Status, ...] = get_args(Status)
+NOT_JUDGED: frozenset[Status] = frozenset({"excluded", "unknown"})
 
 
 def title(kind: str, namespace: str, name: str) -> str:

@@ -69,6 +69,18 @@ def test_reports_are_accepted_and_stored_as_they_are(
         }
 
 
+def test_a_namespace_that_has_become_clean_loses_its_results(
+    with_crds: ControlPlane, namespace: str
+) -> None:
+    apply = ("apply", "--server-side", "-f", "-")
+    for findings in (LIVE.findings, ()):
+        result = replace(LIVE, namespace=namespace, findings=findings, status="denied")
+        kubectl(with_crds, *apply, stdin=written(Report((result,)), "openreports"))
+        get = ("get", "reports.openreports.io", "netreeve-check", "-n", namespace, "-o", "json")
+        assert len(json.loads(kubectl(with_crds, *get))["results"]) == len(findings)
+    kubectl(with_crds, *apply, stdin=written(Report(), "openreports"))
+
+
 def test_nobody_overwrites_the_reports_of_the_audit_in_the_background(
     with_crds: ControlPlane, namespace: str
 ) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TextIO
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.audit.findings import NOT_JUDGED, Found, Report, Result, Unreadable
 from webhook.audit.judged import Judged
 from webhook.audit.reports.words import facts, place, printable, sentence, severity
 
@@ -40,7 +40,7 @@ def _groups(report: Report) -> dict[str, list[Result]]:
     """What was judged by file or namespace; objects of a cluster come by their kinds."""
     groups: dict[str, list[Result]] = {}
     for result in report.results:
-        if result.status not in ("excluded", "unknown"):
+        if result.status not in NOT_JUDGED:
             groups.setdefault(_group(result), []).append(result)
     return groups
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TextIO
 
 from policies.model import Action
-from webhook.audit.findings import Found, Report, Result
+from webhook.audit.findings import NOT_JUDGED, Found, Report, Result
 from webhook.audit.reports.json import indented
 from webhook.audit.reports.words import judged, place, printable, sentence
 
@@ -53,33 +53,41 @@ def write(report: Report, out: TextIO) -> None:
 
 
 def write_list(report: Report, api: Api, out: TextIO) -> None:
-    """Everything of a report in one List."""
-    content = {"apiVersion": "v1", "kind": "List", "items": list(reports(report, api))}
+    """Everything of a report in one List; clean namespaces too, or they would keep earlier results.
+
+    The report of the cluster is always there: `kubectl apply` fails for a List without items.
+    """
+    clean = {one.namespace for one in report.results if one.status not in NOT_JUDGED}
+    items = list(reports(report, api, {"", *clean}))
+    content = {"apiVersion": "v1", "kind": "List", "items": items}
     out.write(indented(content))
 
 
-def reports(report: Report, api: Api) -> Iterator[dict[str, Any]]:
+def reports(report: Report, api: Api, clean: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
     """The objects, by namespace; more than one for a namespace with too many findings.
 
-    They are called after what made them, with a number behind it from the second of a namespace on.
+    clean: namespaces that get one though nothing may be found there. They are called after what
+    made them, with a number behind it from the second of a namespace on.
     """
     name, said = NAMES[report.judged.source], judged(report)
-    for namespace, found in sorted(_by_namespace(report).items()):
-        for number, start in enumerate(range(0, len(found), MOST_RESULTS)):
+    results = {**{_namespace(one): [] for one in clean}, **_by_namespace(report)}
+    for namespace, found in sorted(results.items()):
+        for number, start in enumerate(range(0, max(len(found), 1), MOST_RESULTS)):
             called = name if number == 0 else f"{name}-{number + 1}"
             yield one(api, namespace, called, found[start : start + MOST_RESULTS], said)
 
 
 def _by_namespace(report: Report) -> dict[str, list[dict[str, Any]]]:
-    """Results by the namespace their report goes to: "" is the cluster's, for what is in none.
-
-    So is the name of a namespace that cannot exist: nothing could be written there.
-    """
+    """Results by the namespace their report goes to."""
     found: dict[str, list[dict[str, Any]]] = {}
     for result, finding in report.each():
-        namespace = result.namespace if _NAME.fullmatch(result.namespace) else ""
-        found.setdefault(namespace, []).append(_result(result, finding))
+        found.setdefault(_namespace(result.namespace), []).append(_result(result, finding))
     return found
+
+
+def _namespace(namespace: str) -> str:
+    """ "" is the cluster's report, for what is in no namespace, or in one that cannot exist."""
+    return namespace if _NAME.fullmatch(namespace) else ""
 
 
 def one(
