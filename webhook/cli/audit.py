@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Reads a running cluster with your own kubeconfig, judges every object as if it
 were created now, and changes nothing. Pods are counted with the Deployment (or
-whatever else) they come from, and shown by themselves only for what their
-template has not.
+whatever else) they come from. A pod is shown by itself only for findings that
+its template does not have.
 
 Needs list on what the policies judge and on namespaces and nodes; what you may
 not read is named, and the rest is judged. The ClusterRole view lacks nodes,

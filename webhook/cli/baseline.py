@@ -20,7 +20,7 @@ what the configuration allows.
 
   show     what is generated, from which facts, whether it is there, and who
            enforces it
-  preview  the same, and which existing connections it would cut off
+  preview  show that, and which existing connections it would cut off
   adopt    preview, then put the namespace under the baseline, after asking
   remove   delete the NetworkPolicies that no baseline asks for any more, after
            showing what that opens, and asking; where the label names a
@@ -31,8 +31,8 @@ Only remove deletes anything; the gate asks for the right to exempt
 policies.netreeve.io/baseline."""
 
 _EPILOG = """\
-Give --config the configuration that the cluster runs with, or the answer is
-for another one.
+Give --config the configuration that the cluster runs with: the answer is for
+the configuration that is given, or for the default one.
 
 Exit codes:
   0  all is well, the namespace was adopted, or nothing is left over any more
@@ -53,10 +53,18 @@ _NO_TERMINAL = (
     "show first, then give --yes"
 )
 _TEXTS = {
-    "show": "what is generated for a namespace, why, and whether it is there",
-    "preview": "the same, and which existing connections a default-deny would cut off",
-    "adopt": "preview, then put the namespace under its baseline",
-    "remove": "delete what no baseline asks for any more in a namespace",
+    "show": "show what is generated for a namespace, why, and whether it is there",
+    "preview": "show that, and which existing connections of the namespace it would cut off",
+    "adopt": "show both, ask, and put the namespace under its baseline",
+    "remove": "delete the generated NetworkPolicies that no baseline asks for any more",
+}
+_DESCRIPTIONS = {
+    "show": "Shows what is generated for a namespace, why, and whether it is there.",
+    "preview": "Shows what is generated for a namespace, and which of its existing connections "
+    "that would cut off. Changes nothing.",
+    "adopt": "Shows what preview shows, asks, and puts the namespace under its baseline.",
+    "remove": "Deletes the generated NetworkPolicies of a namespace that no baseline asks for any "
+    "more, after showing what that opens, and asking.",
 }
 CHANGING = ("adopt", "remove")
 
@@ -71,7 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, text in _TEXTS.items():
-        action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        action = actions.add_parser(name, help=text, description=_DESCRIPTIONS[name])
         action.set_defaults(run=run, action=name, yes=False, baseline=None)
         _add_options(action)
         if name != "remove":
@@ -83,7 +91,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_options(action: argparse.ArgumentParser) -> None:
-    action.add_argument("namespace", metavar="NAMESPACE")
+    action.add_argument("namespace", metavar="NAMESPACE", help="which namespace")
     action.add_argument(
         "--config",
         metavar="FILE",

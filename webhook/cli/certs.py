@@ -60,7 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="table for people (the default), json for programs",
     )
     _add_common(show, "show")
-    text = "have the certificate of the servers replaced, or with an option something else"
+    text = "have the certificate of the servers, the CA or the stamp key replaced"
     rotate = actions.add_parser("rotate", help=text, description=f"{text[0].upper()}{text[1:]}.")
     what = rotate.add_mutually_exclusive_group()
     what.add_argument(

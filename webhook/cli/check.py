@@ -62,7 +62,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument(
         "--skip-others",
         action="store_true",
-        help="only count documents in named files that are no Kubernetes objects, as in folders",
+        help="count documents of named files that are not Kubernetes objects instead of reporting "
+        "them as unreadable; in folders this is always so",
     )
     command.add_argument(
         "--trust-exemptions",

@@ -40,7 +40,7 @@ The rights it needs are in the role of the Helm chart.
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = subparsers.add_parser(
         "control",
-        help="write the baseline of namespaces",
+        help="write the baseline of namespaces, look after certificates",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

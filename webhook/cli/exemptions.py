@@ -22,8 +22,8 @@ get it; without, exemptions are listed as not verified."""
 
 _EPILOG = """\
 --recheck asks the API server whether each grantor, with the groups of that
-time, could still write the exemption (create subjectaccessreviews). One who
-could not any more revokes nothing: remove the annotation for that.
+time, could still write the exemption (create subjectaccessreviews). If one
+could not, the exemption still counts: to end it, remove the annotation.
 
 Exit codes:
   0  listed
@@ -51,7 +51,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     options.add_stamp_secret(command)
     command.add_argument(
-        "-o", "--output", choices=("table", "json"), default="table", help="for people or programs"
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="table for people (the default), json for programs",
     )
     options.add_cluster(command)
     options.add_config(command)

@@ -62,7 +62,12 @@ def add_cluster(command: argparse.ArgumentParser) -> None:
         help="how to reach the cluster (default: KUBECONFIG, ~/.kube/config, or the service "
         "account of the pod)",
     )
-    command.add_argument("--context", metavar="NAME", default="", help="of the kubeconfig")
+    command.add_argument(
+        "--context",
+        metavar="NAME",
+        default="",
+        help="context of the kubeconfig (default: its current one)",
+    )
 
 
 def kubeconfig(args: argparse.Namespace) -> str | None:
