@@ -1,6 +1,6 @@
 """What is to be done about one namespace: from what is wanted and what was observed. Pure.
 
-Never asks for a deletion: what a baseline does not have any more is told and left in place.
+Never asks for a deletion: a policy that a baseline no longer has is reported and left in place.
 """
 
 from __future__ import annotations
@@ -28,11 +28,16 @@ PENDING = Status("pending", "Pending", "the NetworkPolicies of the baseline are 
 
 
 class Judgement(NamedTuple):
-    """missing: to be written in this order; those in `ours` are there, but not as they should be.
+    """What is to be done about a namespace.
 
-    recreated: of these the ones that somebody else has made in the place of ours.
-    release: the pods that wait may go. status: None where there is no baseline.
-    covered: what is to be remembered. left: policies of ours that no baseline asks for.
+    missing: policies to be written, in this order. ours: names of the policies that are ours to
+        change; those of them in ``missing`` exist, but not as they should be.
+    recreated: names in ``ours`` under which somebody else has made a policy in the place of ours.
+    release: whether the pods that wait may go.
+    status: what the annotation is to say; None where there is no baseline.
+    covered: what the annotation is to remember.
+    left: names of policies of ours that no baseline asks for.
+    baseline: the one that the label names; "" without a label.
     relabel: the baseline to put the namespace under again; nothing else is to be done then.
     """
 
@@ -61,16 +66,33 @@ def judge(
     ours = frozenset(one.name for one in observed.values() if is_ours(one, namespace))
     if name is None:
         return Judgement(release=True, left=tuple(sorted(ours)))
-    free = not config.enabled or config.pods == "off"
-    covered = is_covered(namespace, observed.values())
     baseline = config.baseline(name)
-    if not config.enabled or baseline is None:
-        status = _retired(name, covered) if config.enabled else None
-        left = tuple(sorted(ours)) if config.enabled else ()
-        return Judgement(
-            release=free or covered, status=status, covered=before.covered, left=left, baseline=name
+    if config.enabled and baseline is not None:
+        wanted = plan(environment, baseline, namespace)
+        return _under_baseline(
+            namespace, wanted, observed, ours=ours, before=before, pods=config.pods
         )
-    wanted = plan(environment, baseline, namespace)
+    covered = is_covered(namespace, observed.values())
+    return Judgement(
+        release=not config.enabled or config.pods == "off" or covered,
+        status=_retired(name, covered) if config.enabled else None,
+        covered=before.covered,
+        left=tuple(sorted(ours)) if config.enabled else (),
+        baseline=name,
+    )
+
+
+def _under_baseline(
+    namespace: Namespace,
+    wanted: Plan,
+    observed: Mapping[str, Observed],
+    *,
+    ours: frozenset[str],
+    before: Written,
+    pods: str,
+) -> Judgement:
+    """Of a namespace whose baseline is configured. pods: the setting of the configuration."""
+    name = namespace.labels[BASELINE]
     names = frozenset(one.name for one in wanted.generated)
     # Only past the gate can ours have been deleted; what has come in its place is not respected.
     recreated = (before.policies_of(namespace) & names & observed.keys()) - ours
@@ -82,6 +104,7 @@ def judge(
         if one.name not in taken and not _is_there(observed, one, namespace, name)
     )
     left = () if wanted.hold else tuple(sorted(ours - names))
+    covered = is_covered(namespace, observed.values())
     status = _status(wanted, missing, taken, left, covered=covered)
     complete = status.state == "covered" and not wanted.hold and not missing
     denies = covered or _denies(observed, ours)
@@ -89,7 +112,7 @@ def judge(
         missing,
         ours,
         recreated,
-        release=free or (denies and not missing),
+        release=pods == "off" or (denies and not missing),
         status=status,
         covered=Covered(namespace.uid, name, tuple(sorted(names))) if complete else before.covered,
         left=left,

@@ -20,7 +20,7 @@ from webhook.telemetry.recorder import Recorder
 
 POLL_SECONDS = 2.0
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def make_gate(
@@ -57,11 +57,11 @@ class ConfigWatch:
         if config is not None:
             self._take(config)
             self._recorder.config_loaded(ok=True, at=self._now())
-            _logger.info("the configuration %s has changed and is in force", self._file.path)
+            log.info("the configuration %s has changed and is in force", self._file.path)
         elif error is not None and error is not self._told:
             self._recorder.config_loaded(ok=False, at=self._now())
             for line in _lines(error):  # a log line of its own each, because those are cut
-                _logger.error("the configuration in force is kept: %s", line)
+                log.error("the configuration in force is kept: %s", line)
         self._told = error
 
     def observe(self, metrics: Metrics) -> None:

@@ -25,7 +25,7 @@ RETRY_SECONDS = 1.0
 MOST_FAILURES = 3
 """In a row, of one that has been proven: a moment of no time is no reason to leave the Service."""
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def itself(reviews: Address, service: tuple[str, str] | None) -> Peer:
@@ -82,9 +82,7 @@ class SelfProof:
             self._failed(str(error))
         else:
             if not self._proven:
-                _logger.info(
-                    "proven: what is known to be bad is denied, over TLS as %s", self._peer
-                )
+                log.info("proven: what is known to be bad is denied, over TLS as %s", self._peer)
             self._proven, self._failures, self._reason = True, 0, ""
             self.last = time.time()
 
@@ -101,7 +99,7 @@ class SelfProof:
     def _failed(self, reason: str) -> None:
         self._failures += 1
         if reason != self._reason:
-            _logger.error("not proven to deny what is known to be bad: %s", reason)
+            log.error("not proven to deny what is known to be bad: %s", reason)
         self._reason = reason
         if self._failures >= MOST_FAILURES:
             self._proven = False

@@ -17,7 +17,7 @@ CURRENT, PREVIOUS = "current", "previous"
 """File names in the directory; the second is there during a rotation only."""
 POLL_SECONDS = 2.0
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class StampKeys:
@@ -41,13 +41,13 @@ class StampKeys:
             if complaint != self._complaint:
                 self._complaint = complaint
                 kept = "the keys in use are kept" if self._ring.keys else "no stamp keys yet"
-                _logger.error("%s: %s", kept, complaint)
+                log.error("%s: %s", kept, complaint)
             return
         self._complaint = ""
         if found != self._ring.keys:
             self._ring.keys = found
             more = "" if found.previous is None else "; stamps by the previous one count too"
-            _logger.info("a new key for stamps of exemptions is in use%s", more)
+            log.info("a new key for stamps of exemptions is in use%s", more)
 
     async def watch(self, seconds: float = POLL_SECONDS) -> NoReturn:
         """Poll for ever."""

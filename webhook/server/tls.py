@@ -25,7 +25,7 @@ trust."""
 POLL_SECONDS = 2.0
 """Two small files; the kubelet itself takes up to a minute to write a changed Secret."""
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class CertificateError(Exception):
@@ -72,9 +72,9 @@ class CertificateHolder:
                 self._complaint = str(error)
                 self._recorder.certificate_loaded(ok=False, not_after=None)
                 kept = "the certificate in use is kept" if self._used else "no certificate yet"
-                _logger.error("%s: %s", kept, error)
+                log.error("%s: %s", kept, error)
             return
-        _logger.info("a new certificate is in use, valid until %s", not_after(pair.certificate))
+        log.info("a new certificate is in use, valid until %s", not_after(pair.certificate))
 
     async def watch(self, seconds: float = POLL_SECONDS) -> NoReturn:
         """Poll for ever; without `load` before, the pair may also come later."""
