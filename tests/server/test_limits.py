@@ -61,9 +61,11 @@ def test_a_peer_without_a_handshake_is_dropped(hasty: Running) -> None:
 def test_plain_http_on_the_tls_port_is_dropped(hasty: Running) -> None:
     with socket.create_connection(hasty.reviews, TIMEOUT) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        received = b""
         with contextlib.suppress(ConnectionError):
-            while connection.recv(1024):
-                pass
+            while part := connection.recv(1024):
+                received += part
+    assert b"HTTP" not in received, "nothing but an alert of TLS"
 
 
 @pytest.mark.parametrize(
