@@ -18,10 +18,9 @@ _MOVED = {
     ("extensions", "Deployment"): "apps",
     ("extensions", "DaemonSet"): "apps",
     ("extensions", "ReplicaSet"): "apps",
-    ("extensions", "Ingress"): "networking.k8s.io",
     ("extensions", "NetworkPolicy"): "networking.k8s.io",
 }
-"""Kinds that extensions/v1beta1 served until Kubernetes 1.16 and 1.22 (deprecation guide)."""
+"""Kinds that extensions/v1beta1 served until Kubernetes 1.16 (deprecation guide)."""
 
 
 def kinds(workloads: Iterable[CustomWorkload] = ()) -> Kinds:

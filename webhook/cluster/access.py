@@ -1,11 +1,12 @@
 """Whether a user has a right: asked of the API server by SubjectAccessReview, remembered briefly.
 
-Needs create on subjectaccessreviews (authorization.k8s.io). Who asks is judged by others.
+Needs create on subjectaccessreviews (authorization.k8s.io). Decides nothing.
 
-What cannot be asked is no answer, which the gate takes for no. A user who sends denied requests
-by the thousand cannot make the API server pay for it: the same question is asked once in ten
-seconds, a few at a time, never more than some are waited for, and after a failure none at all for
-a while. Nor can that user take the answers from others, since each may only wait so often.
+Where the API server gives no answer in time there is none, which the gate takes for no. A user who
+sends thousands of denied requests must not load the API server with them: the same question is
+asked once in ten seconds, only a few are asked at a time, the number of reviews that wait is
+limited, and after a failure nothing is asked for a while. The limit for each user keeps one from
+using up what others need.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ SECONDS = 1.0
 REMEMBER_SECONDS = 10.0
 REMEMBERED = 4096
 PAUSE_SECONDS, LONGEST_PAUSE = 1.0, 30.0
-"""In which nothing is asked after a failure; longer than the first when the API server says so."""
+"""After a failure nothing is asked for this long; longer when the API server asks for it."""
 AT_ONCE = 8
 MOST_WAITING, MOST_OF_ONE_USER = 512, 64
 """Reviews that wait for answers."""
 LONGEST_USER = 512 * 1024
-"""As JSON; more groups than this nobody has, and the API server would refuse six times that."""
+"""Bytes of JSON. Nobody has so many groups; the API server would refuse six times as much."""
 log = logging.getLogger(__name__)
 
 
@@ -103,7 +104,7 @@ class Access:
         return answer.allowed if answer and self._clock() < answer.until else None
 
     def _may_wait(self, user: User) -> bool:
-        """The API server cannot be asked about somebody without name and groups."""
+        """Not for a user without name and groups, about whom the API server cannot be asked."""
         return (
             bool(user.username or user.groups)
             and not self._paused

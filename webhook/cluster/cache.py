@@ -2,9 +2,9 @@
 
 Reads, and needs no more than list and watch on namespaces and nodes (core group), networkpolicies
 (networking.k8s.io) and, in the namespace of the controller, leases (coordination.k8s.io). What
-RBAC keeps from us is unknown, which policies take for the worse case; only the lease is taken for
-absent, because a gate that waits for a controller that is not there would hold up every pod.
-Decides nothing, and never asks the API server while a review waits.
+RBAC keeps from us is unknown, and policies then assume the worse case. Only a Lease that may not be
+read is taken for absent, because a gate that waits for a controller that does not run would hold up
+every pod. Decides nothing, and never asks the API server while a review waits.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class ClusterCache:
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of a namespace; None when it is not known.
 
-        It is not known either in the moment after its creation, when a pod may already be
-        judged that the watch has not caught up with: the caller takes the strictest answer.
+        A pod may be judged before the watch has brought its new namespace. Then too the labels are
+        not known, and the caller takes the strictest answer.
         """
         known = self.namespaces.items.get(namespace)
         return known.labels if known else None
@@ -101,9 +101,9 @@ class ClusterCache:
     def baseline(self, namespace: str) -> Baseline | None:
         """How a namespace stands to the baseline; one that is not known yet may be under one.
 
-        Where nothing has been listed yet, nothing follows from there being no Lease: requests may
-        come before this process is ready. Nor does it where there was one: somebody has deleted
-        it, and whoever leads is about to make another.
+        Before the Leases have been listed, a missing Lease means nothing: requests may come before
+        this process is ready. Nor does it once there was one: if somebody deletes it, the
+        controller that leads makes another.
         """
         if not self.leases.settled:
             return Baseline.UNKNOWN

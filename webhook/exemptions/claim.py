@@ -23,7 +23,7 @@ ANNOTATIONS = (EXEMPT, REASON, UNTIL, TICKET, STAMP)
 STAR = "*"
 
 LONGEST = {EXEMPT: 2048, REASON: 1024, UNTIL: 64, TICKET: 64, STAMP: 4096}
-"""Characters; whoever writes more means to make us work."""
+"""Characters; nobody needs more, and reading them takes time."""
 SHORTEST_REASON = 10
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

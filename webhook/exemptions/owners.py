@@ -1,8 +1,8 @@
 """Who makes objects out of templates, and for which workload a stamp may stand.
 
-A claim on a pod template is carried by what controllers make of it: the ReplicaSet of a
-Deployment, its pods. A controller is known by its user, never by anything in the object; what it
-says of the owner (ownerReferences) then comes from the owner itself.
+What controllers make of a pod template, such as the ReplicaSet of a Deployment and its pods,
+carries the claim on it. A controller is known by its user, never by anything in the object; the
+owner that its objects name (ownerReferences) can then be believed.
 Sources: Kubernetes cmd/kube-controller-manager (names of the service accounts),
 pkg/controller/deployment/sync.go and pkg/controller/cronjob/utils.go (names of what is made),
 apiserver pkg/storage/names/generate.go (generateName).

@@ -1,7 +1,7 @@
 """How a claim stands in a request: granted before, carried from a template, or to be granted now.
 
-The rule behind it: a claim is granted only by the request that writes it, to somebody who has the
-right at that moment. What was granted stays so while nobody writes at it; that the stamp proves.
+The rule behind it: a claim is granted only by the request that writes it, and only if its writer
+has the right at that moment. It stays granted until somebody changes it, which the stamp proves.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class Terms(NamedTuple):
 class Place(NamedTuple):
     """Where a claim is written.
 
-    namespace: "" on what is in none, and on a Namespace. made_for: the owner for which a
-    controller has just made the object; None if it was somebody else. owner: that the stored
-    object names, which proves nothing by itself; with it a pod that was made so keeps its stamp.
+    namespace: "" for cluster-scoped objects and for a Namespace. made_for: the owner for which a
+    controller is creating the object; None if its creator is no controller. owner: the one that the
+    stored object names. That proves nothing by itself, but lets a pod keep the stamp that it was
+    made with.
     """
 
     namespace: str
@@ -55,8 +56,11 @@ class Place(NamedTuple):
 
 
 class Origin(enum.Enum):
-    """WRITTEN: by this request. CARRIED: by a controller, from a template. NARROWED: written, but
-    within what was granted before. KEPT: nobody has touched it."""
+    """Where the claim of an object comes from.
+
+    WRITTEN: by this request. CARRIED: by a controller, from a template. NARROWED: by this request,
+    but within what was granted before. KEPT: from the old object, unchanged.
+    """
 
     WRITTEN = "written"
     CARRIED = "carried"
@@ -68,8 +72,8 @@ class Standing(msgspec.Struct, frozen=True):
     """A claim and what it takes to count.
 
     granted: the stamp that proves that it was granted before this request.
-    sealed: the stamp it carries now; proves that the mutating pass has seen it.
-    problems: why it cannot be granted. needed: else, rights that its writer has to have.
+    sealed: the stamp it carries now, which proves that the mutating pass has seen it.
+    problems: why it cannot be granted. needed: if there are none, the rights that its writer needs.
     """
 
     claim: Claim
@@ -80,9 +84,9 @@ class Standing(msgspec.Struct, frozen=True):
     needed: tuple[Right, ...] = ()
 
     def counts_until(self, now: float, *, unknown: bool = False) -> str:
-        """Why it does not count although nobody has to be asked; "" if it does.
+        """Why it does not count, whatever rights its writer has; "" if nothing stands against it.
 
-        unknown: whether it was granted cannot be known, and shall not matter.
+        unknown: it cannot be known whether it was granted, and that is not held against it.
         """
         if self.claim.ended(now) and self.claim.until is not None:
             return f"it ended with {moment(self.claim.until)}"

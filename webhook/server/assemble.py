@@ -52,7 +52,9 @@ Endless = Coroutine[Any, Any, None]
 
 @dataclass(frozen=True)
 class Options:
-    """cert_dir: holds tls.crt, tls.key and ca.crt, now or later, or gets them with ``standalone``.
+    """What `netreeve serve` is asked for.
+
+    cert_dir: holds tls.crt, tls.key and ca.crt, now or later, or gets them with ``standalone``.
 
     config: None for the standard profile. kubeconfig: None for the service account of the pod.
     lease: namespace and name of the controller's. service: of that by which API servers reach us.

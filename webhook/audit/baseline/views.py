@@ -120,7 +120,6 @@ class IngressRule(View):
 
 
 class IngressSpec(View):
-    ingressClassName: str | None = None
     defaultBackend: IngressBackend | None = None
     rules: list[IngressRule] | None = None
 
