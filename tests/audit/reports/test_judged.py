@@ -69,3 +69,15 @@ def test_policy_reports_are_named_after_what_made_them(source: str, name: str) -
     report = replace(SAMPLE, judged=replace(CLUSTER, source=source))
     items = json.loads(written(report, "openreports"))["items"]
     assert {item["metadata"]["name"] for item in items} == {name}
+
+
+def test_clean_namespaces_have_empty_policy_reports() -> None:
+    def found(judged: Judged) -> dict[str, int]:
+        clean = replace(LIVE, namespace="clean", findings=(), status="allowed")
+        unjudged = replace(clean, namespace="kube-system", status="excluded")
+        report = Report((LIVE, clean, unjudged, replace(clean, namespace="")), judged=judged)
+        items = json.loads(written(report, "policyreport"))["items"]
+        return {item["metadata"].get("namespace", ""): len(item["results"]) for item in items}
+
+    assert found(Judged("cluster")) == {"": 0, "clean": 0, "shop": 1}
+    assert found(Judged("cluster", namespace="shop")) == {"shop": 1}

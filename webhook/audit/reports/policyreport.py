@@ -55,10 +55,12 @@ def write(report: Report, out: TextIO) -> None:
 def write_list(report: Report, api: Api, out: TextIO) -> None:
     """Everything of a report in one List; clean namespaces too, or they would keep earlier results.
 
-    The report of the cluster is always there: `kubectl apply` fails for a List without items.
+    There is always one, because `kubectl apply` fails for a List without items. A look at a single
+    namespace says nothing of the others, and empties no report of the cluster.
     """
-    clean = {one.namespace for one in report.results if one.status not in NOT_JUDGED}
-    items = list(reports(report, api, {"", *clean}))
+    seen = {one.namespace for one in report.results if one.status not in NOT_JUDGED}
+    single = report.judged.namespace
+    items = list(reports(report, api, {single} if single else {"", *seen}))
     content = {"apiVersion": "v1", "kind": "List", "items": items}
     out.write(indented(content))
 
@@ -86,7 +88,7 @@ def _by_namespace(report: Report) -> dict[str, list[dict[str, Any]]]:
 
 
 def _namespace(namespace: str) -> str:
-    """ "" is the cluster's report, for what is in no namespace, or in one that cannot exist."""
+    """Where its report goes; "" is the cluster, also for a namespace that cannot exist."""
     return namespace if _NAME.fullmatch(namespace) else ""
 
 
