@@ -268,6 +268,8 @@ SICKNESSES = [
         DEPLOYMENT, {"spec": {"replicas": 5}}, NAMESPACE), ("few-endpoints",), "3 of 5"),
     Sickness("part gone", lambda one: one.gone("deployment", "netreeve-control", "-n", NAMESPACE),
              ("part-missing",), "netreeve-control"),
+    Sickness("no stage", lambda one: one.gone("configmap", "netreeve-config", "-n", NAMESPACE),
+             ("part-missing",), "no stage was installed"),
     Sickness("not active", lambda one: one.emptied("validating"), ("not-active",)),
     Sickness("certificate gone", lambda one: one.changed(SECRET, {"data": {"tls.crt": ""}},
                                                          NAMESPACE), ("certificate-missing",)),

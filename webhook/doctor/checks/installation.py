@@ -43,11 +43,22 @@ def run(seen: Seen) -> Iterator[Finding]:
         elif not any(one.kind == kind for one in seen.ours):
             remedy = f"kubectl logs -n {seen.namespace} deployment/{names.CONTROL} says why"
             yield INACTIVE.found(where, "has no webhooks yet", remedy)
+    yield from _config(seen)
+
+
+def _config(seen: Seen) -> Iterator[Finding]:
+    where = f"ConfigMap {seen.namespace}/{names.GATE_CONFIG}"
     if seen.broken:
         remedy = f"kubectl edit configmap -n {seen.namespace} {names.GATE_CONFIG}"
         text = f"cannot be used: {seen.broken.splitlines()[0]}"
-        where = f"ConfigMap {seen.namespace}/{names.GATE_CONFIG}"
         yield CONFIG.found(where, text, remedy, seen.broken.splitlines()[1:])
+    elif seen.config is None and not _is_unread(seen, names.GATE_CONFIG):
+        remedy = "helm upgrade, or kubectl apply -f deploy/stages/audit/stage.yaml"
+        yield MISSING.found(where, "is missing: no stage was installed, and pods wait", remedy)
+
+
+def _is_unread(seen: Seen, name: str) -> bool:
+    return any(one.path.endswith(f"/{name}") for one in seen.unread)
 
 
 CHECK = Check(
