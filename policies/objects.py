@@ -99,9 +99,15 @@ class EndpointAddress(View):
     ip: str | None = None
 
 
+class EndpointPort(View):
+    port: int | None = None
+    protocol: str | None = None
+
+
 class EndpointSubset(View):
     addresses: list[EndpointAddress] | None = None
     notReadyAddresses: list[EndpointAddress] | None = None
+    ports: list[EndpointPort] | None = None
 
 
 class Endpoints(Object):
@@ -115,6 +121,7 @@ class Endpoint(View):
 class EndpointSlice(Object):
     addressType: str | None = None
     endpoints: list[Endpoint] | None = None
+    ports: list[EndpointPort] | None = None
 
 
 # --- Pods and their templates

@@ -24,6 +24,9 @@ class LabelSelectorRequirement(
             return value is None or value not in (self.values or ())
         return (value is not None) == (self.operator == "Exists")
 
+    def decides(self, known: Mapping[str, str]) -> bool | None:
+        return self.matches(known) if self.key in known else None
+
 
 class LabelSelector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An empty selector matches everything. Its fields may be null, as templates leave them."""
@@ -35,3 +38,11 @@ class LabelSelector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
         return all(
             labels.get(key) == value for key, value in (self.matchLabels or {}).items()
         ) and all(requirement.matches(labels) for requirement in self.matchExpressions or ())
+
+    def decides(self, known: Mapping[str, str]) -> bool | None:
+        """Whether it matches labels of which only these are known; None if others decide."""
+        answers = {
+            known[key] == value if key in known else None
+            for key, value in (self.matchLabels or {}).items()
+        } | {requirement.decides(known) for requirement in self.matchExpressions or ()}
+        return False if False in answers else None if None in answers else True

@@ -98,7 +98,7 @@ def _setting(case: Case) -> Setting | None:
     labels = request.namespaceLabels
     if request.resource == "namespaces":
         labels = case.subject["metadata"].get("labels") or {}
-    setting = step.settings(labels)[0]
+    setting = step.settings(labels, request.namespace)[0]
     if not judged or setting.action is Action.OFF or request.namespace in rules.excluded_namespaces:
         return None
     return setting

@@ -23,6 +23,7 @@ from policies.services.destinations import (
     pod_address,
 )
 from policies.services.lengths import MOST_ADDRESSES, too_long
+from policies.services.ports import keys_of
 from policies.services.requesters import is_one_of
 
 FQDN = "FQDN"
@@ -65,15 +66,19 @@ def validate(
         yield long
         return
     names = isinstance(endpoints, EndpointSlice) and endpoints.addressType == FQDN
-    for field, text in _addresses(endpoints):
+    told: tuple[str, ...] = ()
+    for field, text, ports in _addresses(endpoints):
         if names:
             what = _forbidden_name(normal(text), request.namespace, params)
         else:
             what = _forbidden(text, request.cluster, params)
         if what:
             fix = "list addresses of pods or of hosts outside; select pods by a Service's selector"
-            key = f"to {parse_strict(text) or normal(text)}"
-            yield Violation(field, f"must not be {what}", fix, keys=(key,))
+            # Another port reaches something else there; one denial is enough to say so.
+            new = () if ports is told else ports
+            keys = (f"to {parse_strict(text) or normal(text)}", *new)
+            yield Violation(field, f"must not be {what}", fix, keys)
+            told = ports
 
 
 def _length(endpoints: EndpointSlice | Endpoints) -> tuple[str, int]:
@@ -86,21 +91,25 @@ def _length(endpoints: EndpointSlice | Endpoints) -> tuple[str, int]:
     return "subsets", sum(both)
 
 
-def _addresses(endpoints: EndpointSlice | Endpoints) -> Iterator[tuple[str, str]]:
-    """Every address with its field path."""
+def _addresses(
+    endpoints: EndpointSlice | Endpoints,
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Every address with its field path, and the keys of its ports."""
     if isinstance(endpoints, EndpointSlice):
+        ports = keys_of(endpoints.ports)
         for index, endpoint in enumerate(endpoints.endpoints or ()):
             for position, text in enumerate(endpoint.addresses or ()):
-                yield f"endpoints[{index}].addresses[{position}]", text
+                yield f"endpoints[{index}].addresses[{position}]", text, ports
         return
     for index, subset in enumerate(endpoints.subsets or ()):
+        ports = keys_of(subset.ports)
         for name, addresses in (
             ("addresses", subset.addresses),
             ("notReadyAddresses", subset.notReadyAddresses),
         ):
             for position, address in enumerate(addresses or ()):
                 if address.ip:
-                    yield f"subsets[{index}].{name}[{position}].ip", address.ip
+                    yield f"subsets[{index}].{name}[{position}].ip", address.ip, ports
 
 
 def _forbidden_name(name: str, namespace: str, params: Params) -> str | None:

@@ -18,6 +18,7 @@ from policies.services.addresses import inside, networks, parse_strict
 from policies.services.balancers import STATUS_WRITERS
 from policies.services.exposure import Kind, Opening, external_ips, openings
 from policies.services.lengths import too_long
+from policies.services.ports import keys_of
 from policies.services.requesters import is_one_of
 
 STATUS = "status"
@@ -49,12 +50,17 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         # A request to the status changes annotations as well, and never the spec.
         judged = [one for one in found if not (writes_status and one.field.startswith("spec."))]
         if judged:
-            yield from _external_ips(judged, params)
+            yield from _external_ips(judged, keys_of(service.spec.ports), params)
     if writes_status:
         yield from _status(service, request)
 
 
-def _external_ips(found: list[Opening], params: Params) -> Iterator[Violation]:
+def _external_ips(
+    found: list[Opening], ports: tuple[str, ...], params: Params
+) -> Iterator[Violation]:
+    """ports: identify the first violation as well, because with a port more the nodes take over
+    more traffic; one denial is enough to say so.
+    """
     if long := too_long("spec.externalIPs", len(found)):
         yield long
         return
@@ -62,10 +68,11 @@ def _external_ips(found: list[Opening], params: Params) -> Iterator[Violation]:
     for opening in found:
         address = parse_strict(opening.value)
         if address is None or not inside(address, allowed):
-            yield _violation(opening, params)
+            yield _violation(opening, ports, params)
+            ports = ()
 
 
-def _violation(opening: Opening, params: Params) -> Violation:
+def _violation(opening: Opening, ports: tuple[str, ...], params: Params) -> Violation:
     if params.allowedCIDRs:
         must = f"must be in {', '.join(params.allowedCIDRs)}, not {opening.value}"
     else:
@@ -75,7 +82,7 @@ def _violation(opening: Opening, params: Params) -> Violation:
         opening.field,
         must,
         "use type LoadBalancer, or a Gateway, to get an address that is yours",
-        keys=(f"for {address or opening.value}",),
+        keys=(f"for {address or opening.value}", *ports),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from policies.knowledge import load
-from policies.objects import ServicePort
+from policies.objects import EndpointPort, ServicePort
+from policies.services.lengths import first
 
 
 class KnownPort(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +43,11 @@ def known_behind(port: ServicePort) -> int:
     if target in KNOWN:
         return target
     return port.port if port.port in KNOWN else 0
+
+
+def keys_of(ports: Sequence[ServicePort | EndpointPort] | None) -> tuple[str, ...]:
+    """By what the ratchet sees that a port is new."""
+    return tuple(f"port {one.port}/{one.protocol or 'TCP'}" for one in first(ports or ()))
 
 
 def describe(port: ServicePort | None) -> str:

@@ -277,7 +277,7 @@ def _behind_source_ranges(
     ]
     public = public._replace(opens=public.opens or everything(spec))
     if not ranges:
-        return public
+        return _beside_unread_ranges(public, spec, found)
     if controller and not controller.sourceRanges:
         unheeded = f"{public.must}; {controller.title} is not known to enforce source ranges"
         return public._replace(must=unheeded)
@@ -295,3 +295,17 @@ def _behind_source_ranges(
         field = "spec.loadBalancerSourceRanges"
     fix = f"list the networks of the clients, or {public.fix}"
     return Fault(field, wide.why, fix, opens=left_open(values, spec))
+
+
+def _beside_unread_ranges(public: Fault, spec: ServiceSpec, found: Sequence[Opening]) -> Fault:
+    """The fault in better words where ranges in an annotation would count in the field."""
+    unread = [one for one in found if one.kind is Kind.SOURCE_RANGE]
+    maker = public.controller
+    if not unread or (maker and not maker.sourceRanges):
+        return public
+    if gap([one.value for one in unread], families(spec)):
+        return public
+    why = f"{maker.title} does not read" if maker else "not every provider reads"
+    must = f"must not hold the source ranges: {why} them there"
+    fix = f"list them in spec.loadBalancerSourceRanges, or {public.fix}"
+    return public._replace(field=unread[0].field, must=must, fix=fix)

@@ -61,9 +61,7 @@ def test_a_thousand_violations_are_cut_and_counted() -> None:
 
 def test_an_old_violation_says_so_in_its_warning() -> None:
     old = Finding("a", Action.WARN, Violation("spec.type", "must not be set", "x"), True)
-    assert messages.warnings(Verdict((old,))) == [
-        "a: spec.type: must not be set (already so before this update)"
-    ]
+    assert messages.warnings(Verdict((old,))) == ["a: spec.type: must not be set (was so before)"]
 
 
 @given(st.lists(FINDINGS, max_size=30))

@@ -118,6 +118,30 @@ def test_a_malformed_field_is_found_at_its_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "field", "line"),
+    [
+        (
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  annotations:\n"
+            "    team: web\n    example.com/internal: true\n",
+            "metadata.annotations[example.com/internal]",
+            7,
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n  template:\n"
+            "    metadata:\n      labels:\n        version: 1.10\n",
+            "spec.template.metadata.labels[version]",
+            8,
+        ),
+    ],
+)
+def test_a_label_or_annotation_without_quotes_is_named(text: str, field: str, line: int) -> None:
+    (result,) = report(text).results
+    (found,) = result.findings
+    assert (found.policy, found.field, found.line) == ("malformed", field, line)
+    assert found.fix.startswith("quote it")
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("", 0),

@@ -143,6 +143,44 @@ def test_an_override_keeps_what_it_does_not_change() -> None:
 
 
 @pytest.mark.parametrize(
+    ("namespace", "actions"),
+    [
+        ("lab", [Action.AUDIT, Action.WARN]),
+        ("edge", [Action.DENY, Action.WARN, Action.OFF]),
+        ("other", [Action.DENY, Action.WARN]),
+        ("", [Action.DENY, Action.WARN, Action.AUDIT, Action.OFF]),
+    ],
+)
+def test_without_labels_what_the_name_decides_is_decided(
+    namespace: str, actions: list[Action]
+) -> None:
+    found = step(
+        rules(
+            """
+            overrides:
+              - namespaceSelector: {matchLabels: {env: dev}}
+                policies: {node-port: {action: Warn}}
+              - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: lab}}
+                policies: {node-port: {action: Audit}}
+              - namespaceSelector:
+                  matchLabels: {env: test}
+                  matchExpressions:
+                    - {key: kubernetes.io/metadata.name, operator: In, values: [edge]}
+                policies: {node-port: {action: "Off"}}
+            """
+        ),
+        "node-port",
+    )
+    assert [one.action for one in found.settings(None, namespace)] == actions
+
+
+def test_a_selector_of_every_namespace_needs_no_labels() -> None:
+    text = "overrides: [{namespaceSelector: {}, policies: {host-port: {action: Warn}}}]"
+    settings = step(rules(text), "host-port").settings(None)
+    assert [one.action for one in settings] == [Action.WARN]
+
+
+@pytest.mark.parametrize(
     ("text", "action"),
     [
         ("", Action.OFF),

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
+
 from policies.model import NEVER_OLD, Action, Policy, Request, Violation
 from policies.workloads import shows_static_pod
-from webhook.admission.plan import Setting
+from webhook.admission.plan import UNREADABLE, Body, Setting
 from webhook.admission.verdict import Finding
 
 MOST_FINDINGS = 1000
@@ -72,15 +74,40 @@ _UNQUOTED = re.compile(r"Expected `str( \| null)?`, got `(bool|int|float)`")
 _QUOTE = "quote it: YAML reads words like yes, no, on and off, and numbers, as no text"
 
 
-def malformed(error: Exception) -> Violation:
+def malformed(error: Exception, body: Body | None) -> Violation:
     """What the decoder says of an object that it cannot read."""
     what, _, path = str(error).partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    unquoted = _UNQUOTED.match(what)
+    if unquoted and body is not None and path.endswith(_ANY_KEY):
+        path = _with_key(path, body)
     return Violation(
-        path.rstrip("`").lstrip(".") or "object",
+        path or "object",
         f"must be readable: {what}" if what else "must not be nested this deep",
-        _QUOTE if _UNQUOTED.match(what) else "correct it",
+        _QUOTE if unquoted else "correct it",
         keys=NEVER_OLD,
     )
+
+
+_ANY_KEY = "[...]"
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_LONGEST_KEY = 253 + 1 + 63
+"""Of a label or an annotation: a DNS subdomain, a slash and a name."""
+
+
+def _with_key(path: str, body: Body) -> str:
+    """``metadata.labels[...]``, as the decoder says, with the first key whose value is no text."""
+    way = path.removesuffix(_ANY_KEY)
+    found: Body = body
+    try:
+        for name, index in _STEP.findall(way):
+            found = _fields(found)[name] if name else _elements(found)[int(index)]
+        key = next(key for key, value in _fields(found).items() if bytes(value)[:1] != b'"')
+    except (*UNREADABLE, LookupError, StopIteration):
+        return path
+    return f"{way}[{key}]" if len(key) <= _LONGEST_KEY else path
 
 
 def failed(error: Exception) -> Violation:

@@ -126,7 +126,7 @@ class Gate:
             after = lane.read(review.object)
             before, subjects = shell(after), lane.resource.subjects(after)
         except UNREADABLE as error:
-            return Verdict((Finding(MALFORMED, Action.DENY, malformed(error)),))
+            return Verdict((Finding(MALFORMED, Action.DENY, malformed(error, review.object)),))
         request = self._comparing(lane, self._placed(request), review.old)
         for step in lane.mutating:
             # Where the labels are unknown several may hold; the first is the one without overrides.
@@ -262,7 +262,7 @@ class Gate:
             subjects = lane.resource.subjects(view)
         except UNREADABLE as error:
             action = _strongest(steps)
-            return [Finding(MALFORMED, action, malformed(error))] if action else [], view, ()
+            return [Finding(MALFORMED, action, malformed(error, body))] if action else [], view, ()
         findings: list[Finding] = []
         for step in steps:
             for setting in self._settings(step, request, view):
@@ -275,7 +275,7 @@ class Gate:
             return (step.setting,)
         if request.resource == "namespaces":  # as the API server matches a namespaceSelector
             return step.settings((view.metadata and view.metadata.labels) or {})
-        return step.settings(request.namespaceLabels)
+        return step.settings(request.namespaceLabels, request.namespace)
 
 
 def _strongest(steps: tuple[Step, ...]) -> Action | None:

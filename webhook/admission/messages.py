@@ -78,7 +78,7 @@ def _warning(finding: Finding) -> str:
     """Why it is no denial is said even where the rest has to be cut."""
     note = ""
     if finding.preexisting:
-        note = " (already so before this update)"
+        note = " (was so before)"
     elif finding.lifted:
         note = " (allowed: you may exempt it)"
     if finding.exempt and finding.exempt.granted:

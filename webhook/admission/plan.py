@@ -23,6 +23,9 @@ Body = bytes | msgspec.Raw
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
 
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""Set by the API server to the name of each namespace, and kept so."""
+
 NO_EXEMPTIONS_CONFIGURED = ExemptionsConfig()
 
 
@@ -42,20 +45,34 @@ class Step:
     setting: Setting
     overrides: tuple[tuple[LabelSelector, Setting], ...] = ()
 
-    def settings(self, labels: Mapping[str, str] | None) -> tuple[Setting, ...]:
+    def settings(
+        self, labels: Mapping[str, str] | None, namespace: str = ""
+    ) -> tuple[Setting, ...]:
         """The setting for a namespace with these labels: the first override that matches wins.
 
-        With unknown labels (None) any of them may hold, so all are returned: the caller takes
-        the worst outcome, and nothing is admitted because a cache was empty.
+        With unknown labels (None) all that may hold are returned: the caller takes the worst
+        outcome, and nothing is admitted because a cache was empty. The label that Kubernetes
+        itself sets to the name of the namespace is always known.
         """
         if not self.overrides:
             return (self.setting,)
         if labels is None:
-            return (self.setting, *(setting for _, setting in self.overrides))
+            return self._possible({NAME_LABEL: namespace} if namespace else {})
         for selector, setting in self.overrides:
             if selector.matches(labels):
                 return (setting,)
         return (self.setting,)
+
+    def _possible(self, known: Mapping[str, str]) -> tuple[Setting, ...]:
+        """The settings that may hold where only these labels are known, a certain one first."""
+        possible: list[Setting] = []
+        for selector, setting in self.overrides:
+            matches = selector.decides(known)
+            if matches:
+                return (setting, *possible)
+            if matches is None:
+                possible.append(setting)
+        return (self.setting, *possible)
 
     @property
     def enabled(self) -> bool:

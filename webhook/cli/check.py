@@ -25,8 +25,8 @@ ends in .yaml, .yml or .json) and standard input (-), several documents in a
 file, and Lists.
 
 Namespaces among the manifests tell the labels that overrides of the
-configuration select by. For other namespaces the labels are not known, and
-the strictest of the settings holds."""
+configuration select by. Of other namespaces only the name is known, and the
+strictest of the settings that may hold does."""
 
 _EPILOG = """\
 Exit codes:
