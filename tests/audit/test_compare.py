@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from policies.model import Action
 from webhook.audit.check import check
 from webhook.audit.compare import with_baseline, with_diff
-from webhook.audit.findings import Report
+from webhook.audit.findings import Found, Report, Result, Unreadable
+from webhook.audit.judged import Judged
 from webhook.audit.manifests import parse
 from webhook.config import GateConfig, ruleset
 
@@ -20,6 +26,9 @@ spec: {type: LoadBalancer, ports: [%s]}
 """
 
 
+HERE = Judged(paths=(".",))
+
+
 def service(name: str, *ports: int) -> str:
     """A public load balancer with chosen node ports: a finding for each, and one for itself."""
     opened = (f"{{port: {port}, nodePort: {30000 + port}}}" for port in ports)
@@ -27,11 +36,12 @@ def service(name: str, *ports: int) -> str:
 
 
 def report(*texts: str, file: str = "a.yaml") -> Report:
-    return check(parse("---\n".join(texts).encode(), file), RULES)
+    found = check(parse("---\n".join(texts).encode(), file), RULES)
+    return replace(found, judged=HERE)
 
 
 def both(first: Report, second: Report) -> Report:
-    return Report((*first.results, *second.results))
+    return Report((*first.results, *second.results), judged=HERE)
 
 
 def known(old: Report, new: Report) -> list[tuple[str, bool]]:
@@ -77,6 +87,77 @@ def test_what_is_gone_is_fixed_and_keeps_its_object() -> None:
     assert diff.new == ()
 
 
+def not_seen(old: Report, *unreadable: str, **judged: Any) -> list[str]:
+    """What a run that has found nothing has not looked at."""
+    unread = tuple(Unreadable(one, None, "no") for one in unreadable)
+    diff = with_diff(Report((), unread, judged=Judged(**judged)), old).diff
+    assert diff
+    assert {one.title for one in diff.fixed}.isdisjoint(one.title for one in diff.notSeen)
+    assert len(diff.fixed) + len(diff.notSeen) == len(list(old.each()))
+    return sorted({one.title for one in diff.notSeen})
+
+
+@pytest.mark.parametrize(
+    ("paths", "unread", "found"),
+    [
+        (["deploy"], [], ["out", "piped"]),
+        (
+            ["deploy/"],
+            ["deploy/a.yaml"],
+            ["in", "out", "piped"],
+        ),
+        (["."], [], ["piped"]),
+        (["-", "deploy"], ["./deploy"], ["in", "out"]),
+        (["dep"], [], ["in", "out", "piped"]),
+    ],
+)
+def test_what_is_in_other_files_or_unreadable_ones_is_not_fixed(
+    paths: list[str], unread: list[str], found: list[str]
+) -> None:
+    old = both(
+        both(
+            report(service("in", 1), file="deploy/a.yaml"), report(service("out", 1), file="b.yaml")
+        ),
+        report("# Source: deploy/a.yaml\n" + service("piped", 1), file="-"),
+    )
+    names = [f"Service shop/{name}" for name in found]
+    assert not_seen(old, *unread, paths=tuple(paths)) == names
+
+
+def stored(kind: str, version: str, namespace: str, name: str) -> Result:
+    finding = Found("node-port", Action.DENY, "spec.type", "must not be", "go", id=f"{kind}{name}")
+    return Result("", 0, version, kind, namespace, name, "denied", (finding,))
+
+
+STORED = Report(
+    (
+        stored("Namespace", "v1", "", "shop"),
+        stored("Service", "v1", "shop", "web"),
+        stored("Deployment", "apps/v1", "shop", "web"),
+        stored("Pod", "v1", "pay", "web"),
+        stored("Rollout", "argoproj.io/v1alpha1", "pay", "web"),
+    ),
+    judged=Judged("cluster"),
+)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "unread", "found"),
+    [
+        ("", [], []),
+        ("shop", [], ["Pod pay/web", "Rollout pay/web"]),
+        ("pay", [], ["Deployment shop/web", "Namespace shop", "Service shop/web"]),
+        ("", ["deployments.apps", "pods"], ["Deployment shop/web", "Pod pay/web"]),
+        ("", ["rollouts.argoproj.io"], ["Rollout pay/web"]),
+    ],
+)
+def test_what_is_in_other_namespaces_or_may_not_be_read_is_not_fixed(
+    namespace: str, unread: list[str], found: list[str]
+) -> None:
+    assert not_seen(STORED, *unread, source="cluster", namespace=namespace) == found
+    assert len(not_seen(STORED, source="manifests", paths=(".",))) == len(STORED.results)
+
+
 def test_only_new_findings_fail() -> None:
     old = report(service("a", 1))
     assert old.exit_code == 1
@@ -101,7 +182,8 @@ def test_every_finding_is_on_one_side_or_on_both(
                 one
                 for name, port, file in side
                 for one in report(service(name, port), file=file).results
-            )
+            ),
+            judged=HERE,
         )
         for side in (before, after)
     )

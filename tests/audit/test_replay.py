@@ -13,7 +13,7 @@ import pytest
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from webhook.audit.findings import Report
-from webhook.audit.replay import replay
+from webhook.audit.replay import NothingJudgedError, replay
 from webhook.cli import main
 from webhook.config import load, ruleset
 
@@ -84,13 +84,40 @@ def test_what_was_refused_or_only_tried_does_not_count() -> None:
     refused = event("create", SERVICE, responseStatus={"code": 409})
     tried = event("create", SERVICE, requestURI="/api/v1/namespaces/shop/services?dryRun=All")
     begun = event("create", SERVICE, stage="RequestReceived")
-    assert played(refused, tried, begun) == Report()
+    with pytest.raises(NothingJudgedError, match="holds 3 events and none that can be judged"):
+        played(refused, tried, begun)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (
+            b"apiVersion: v1\nkind: Pod\n",
+            "2 without, the first of which is line 1, which is no event",
+        ),
+        (json.dumps(SERVICE).encode(), "which is no audit event but Service"),
+        (json.dumps(event("create", None)).encode(), "holds 1 event and none that can be judged"),
+        (json.dumps(event("get", SERVICE)).encode(), "holds 1 event and none that can be judged"),
+    ],
+)
+def test_a_file_without_events_to_judge_is_no_clean_result(
+    text: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "audit.log"
+    file.write_bytes(text)
+    assert main(["audit", "--events", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"netreeve: {file}: " in err
+    assert said in err
 
 
 def test_a_patch_without_its_outcome_is_counted() -> None:
     patch = event("patch", None, requestObject={"spec": {"type": "NodePort"}})
-    report = played(patch)
-    assert (report.results, report.unseen) == ((), 1)
+    report = played(event("create", SERVICE), patch)
+    assert (len(report.results), report.unseen) == (1, 1)
     assert statuses(played({**patch, "responseObject": SERVICE})) == ["denied"]
 
 

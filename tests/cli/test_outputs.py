@@ -155,20 +155,21 @@ def test_a_report_that_is_none_says_what_would_be_one(capsys: pytest.CaptureFixt
     assert err.startswith("netreeve: bad.yaml: is no report that -o json wrote: ")
 
 
-@pytest.mark.usefixtures("folder")
 def test_the_table_shows_what_is_new_fixed_and_counts_the_rest(
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["check", "-o", "json=before.json", "bad.yaml", "warned.yaml"])
+    main(["check", "-o", "json=before.json", "bad.yaml", "warned.yaml", "exempt.yaml"])
     earlier = ["--baseline", "before.json", "--diff", "before.json"]
-    assert main(["check", *earlier, "bad.yaml", "worse.yaml"]) == 1
+    (folder / "warned.yaml").write_text(WARNED.replace("host: example.com, ", ""))
+    assert main(["check", *earlier, "bad.yaml", "worse.yaml", "warned.yaml"]) == 1
     out = capsys.readouterr().out
     assert "Pod default/bad" not in out
-    assert "2 objects judged: 1 denied, 0 with warnings, 1 pre-existing, 0 clean" in out
+    assert "3 objects judged: 1 denied, 0 with warnings, 1 pre-existing, 1 clean" in out
     assert "Pod default/worse  worse.yaml:1" in out
-    assert "new    Pod default/worse   host-network" in out
-    assert "fixed  Pod default/warned  probe-host" in out
-    assert "since the earlier report: 1 new, 1 fixed, 1 still there\n" in out
+    assert "new       Pod default/worse   host-network" in out
+    assert "fixed     Pod default/warned  probe-host" in out
+    assert "not seen  Pod default/exempt  host-network" in out
+    assert "since the earlier report: 1 new, 1 fixed, 1 still there, 1 not seen this time\n" in out
     assert "; 1 pre-existing finding" in out
 
 

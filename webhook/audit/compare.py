@@ -12,6 +12,7 @@ from itertools import count
 from msgspec.structs import replace
 
 from webhook.audit.findings import Change, Diff, Found, Report, Result, status_of
+from webhook.audit.scope import scope
 
 Place = tuple[Result, Found]
 
@@ -41,10 +42,13 @@ def with_diff(report: Report, old: Report) -> Report:
     before, now = list(old.each()), list(report.each())
     pairs = _pairs(before, now)
     still, found_again = {at for at, _ in pairs}, {at for _, at in pairs}
+    gone = [place for at, place in enumerate(before) if at not in found_again]
+    looked_at = scope(report)
     diff = Diff(
         new=tuple(_change(*place) for at, place in enumerate(now) if at not in still),
-        fixed=tuple(_change(*place) for at, place in enumerate(before) if at not in found_again),
+        fixed=tuple(_change(*place) for place in gone if looked_at(place[0])),
         still=tuple(_change(*place) for at, place in enumerate(now) if at in still),
+        notSeen=tuple(_change(*place) for place in gone if not looked_at(place[0])),
     )
     return replace(report, diff=diff)
 

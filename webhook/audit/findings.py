@@ -134,11 +134,16 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Diff(msgspec.Struct, frozen=True):
-    """What changed since an earlier report. fixed: what it found and is not found any more."""
+    """What changed since an earlier report. fixed: what it found and is not found any more.
+
+    notSeen: what it found where this run has not looked: in other files, another namespace, or
+    what could not be read.
+    """
 
     new: tuple[Change, ...] = ()
     fixed: tuple[Change, ...] = ()
     still: tuple[Change, ...] = ()
+    notSeen: tuple[Change, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -80,6 +80,10 @@ class _Named(msgspec.Struct):
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
+class NothingJudgedError(Exception):
+    """A file without one event that could be judged, which is no clean result."""
+
+
 class Key(NamedTuple):
     group: str
     resource: str
@@ -124,7 +128,7 @@ def replay(
 ) -> Report:
     """The verdict on every write in the log that was done; what is clean is counted, not listed.
 
-    most: bytes of objects to remember.
+    most: bytes of objects to remember. Raises NothingJudgedError.
     """
     return _Replay(ruleset, file, most).run(lines)
 
@@ -153,14 +157,36 @@ class _Replay:
             if event.kind != "Event":
                 message = f"is no audit event but {event.kind or 'without a kind'}"
                 self._unreadable.append(Unreadable(self._file, number, message))
-            elif event.stage == "ResponseComplete" and event.objectRef:
+                continue
+            self._counts["events"] += 1
+            if event.stage == "ResponseComplete" and event.objectRef:
                 self._event(event, event.objectRef, number)
+        if not (self._results or self._counts["passed"]):
+            raise NothingJudgedError(f"{self._file}: {self._read()}")
         return Report(
             tuple(self._results),
             tuple(self._unreadable),
             passed=self._counts["passed"],
             unseen=self._counts["unseen"],
         )
+
+    def _read(self) -> str:
+        """What is in a log of which nothing could be judged."""
+        events, wrong = self._counts["events"], self._unreadable
+        if events:
+            number = "1 event" if events == 1 else f"{events} events"
+            return (
+                f"holds {number} and none that can be judged, which takes a write that was done "
+                "(stage ResponseComplete, status 2xx) of a kind that policies judge, with its "
+                "object (level RequestResponse, or Request)"
+            )
+        if wrong:
+            return (
+                "is no audit log of kube-apiserver, which has one JSON object of kind Event a "
+                f"line: {len(wrong)} without, the first of which is line {wrong[0].line}, which "
+                f"{wrong[0].message}"
+            )
+        return "is empty"
 
     def _event(self, event: _Event, ref: _ObjectRef, line: int) -> None:
         resource = self._known.get((ref.apiGroup, ref.resource))

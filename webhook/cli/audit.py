@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from webhook.audit.findings import Report
 from webhook.audit.judged import Judged
 from webhook.audit.manifests import name
-from webhook.audit.replay import replay
+from webhook.audit.replay import NothingJudgedError, replay
 from webhook.cli import options, outputs
 from webhook.config import ConfigError, GateConfig, ruleset
 
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         before = outputs.earlier(args)
         now = time.time()
         report = _events(args.events, config) if args.events else _cluster(args, config, now)
-    except (options.UsageError, outputs.NoReportError, ClusterError) as error:
+    except (options.UsageError, outputs.NoReportError, NothingJudgedError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
     except (ConfigError, OSError) as error:
@@ -127,7 +127,7 @@ async def _read(asked: Asked, args: argparse.Namespace) -> Report:
 
 
 def _events(file: str, config: GateConfig) -> Report:
-    """Raises OSError."""
+    """Raises OSError and NothingJudgedError."""
     rules, judged = ruleset(config), Judged("events", (name(file),))
     if file == "-":
         return replace(replay(sys.stdin.buffer, rules, file), judged=judged)

@@ -80,7 +80,14 @@ LIVE = Result(
     folded=2,
 )
 BEFORE = Report(
-    results=(Result("old.yaml", 1, "v1", "Pod", "", "old", "denied", (AUDITED, PROBE, FIXED)), OLD)
+    results=(
+        Result("old.yaml", 1, "v1", "Pod", "", "old", "denied", (AUDITED, PROBE)),
+        Result("deploy/old.yaml", 1, "v1", "Pod", "", "old", "denied", (FIXED,)),
+        Result(
+            "elsewhere.yaml", 1, "v1", "Pod", "", "far", "denied", (replace(FIXED, id="5" * 16),)
+        ),
+        OLD,
+    )
 )
 
 

@@ -101,7 +101,12 @@ def _findings(findings: tuple[Found, ...]) -> Table:
 
 def _changes(diff: Diff) -> Iterator[RenderableType]:
     table = grid(4)
-    for style, word, part in (("red", "new", diff.new), ("green", "fixed", diff.fixed)):
+    parts = (
+        ("red", "new", diff.new),
+        ("green", "fixed", diff.fixed),
+        ("yellow", "not seen", diff.notSeen),
+    )
+    for style, word, part in parts:
         for change in part:
             table.add_row(
                 Text(word, style=style),

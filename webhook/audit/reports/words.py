@@ -126,11 +126,12 @@ def _not_judged(count: dict[str, int]) -> list[str]:
 
 
 def changes(report: Report) -> str:
-    """``2 new, 1 fixed, 5 still there``, or "" without a comparison."""
+    """``2 new, 1 fixed, 5 still there, 3 not seen this time``, or "" without a comparison."""
     if report.diff is None:
         return ""
     diff = report.diff
-    return f"{len(diff.new)} new, {len(diff.fixed)} fixed, {len(diff.still)} still there"
+    text = f"{len(diff.new)} new, {len(diff.fixed)} fixed, {len(diff.still)} still there"
+    return f"{text}, {len(diff.notSeen)} not seen this time" if diff.notSeen else text
 
 
 def plural(number: int, word: str, many: str = "") -> str:
