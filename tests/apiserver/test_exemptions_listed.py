@@ -135,5 +135,5 @@ def test_those_who_may_read_less_are_told(people: Gated) -> None:
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "may not be read" in done.stdout
+    assert "cannot read pods: you may not list pods in the whole cluster" in done.stdout
     assert "0 exemptions" in done.stdout

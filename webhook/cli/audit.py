@@ -30,9 +30,9 @@ whatever else) they come from. A pod is shown by itself only for findings that
 its template does not have.
 
 Needs list on what the policies judge and on namespaces and nodes; what you may
-not read is named, and the rest is judged. The ClusterRole view lacks nodes,
-without which addresses of nodes and the provider of load balancers are not
-known.
+not read is named with the role that would allow it, and the rest is judged.
+The ClusterRole view lacks nodes and pod templates; without nodes it finds less
+than the gate would, and says so. With -n, rights in the namespace do.
 
 With --events it reads no cluster but a log of kube-apiserver's audit, and says
 what the gate would have done with every write in it, by whom and where."""
@@ -99,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
+    if not args.events:
+        options.say_what_helps(one.file for one in report.unreadable)
     return outputs.finish(outputs.signed(report, args, config, now), args, before)
 
 
@@ -120,7 +122,7 @@ async def _read(asked: Asked, args: argparse.Namespace) -> Report:
     report = await answer(asked, *where)
     if not outputs.wants_map(args):
         return report
-    found = await of_cluster(declared(asked.rules), *where)
+    found = await of_cluster(declared(asked.rules), *where, args.namespace)
     if args.namespace:  # the matrix of the page has every pair, or it is none
         found = replace(found.only(args.namespace), pairs=found.pairs)
     return replace(report, exposure=found)

@@ -25,7 +25,8 @@ their findings."""
 
 _EPILOG = """\
 Needs list on pods, workloads, Services, EndpointSlices, Ingresses,
-NetworkPolicies, namespaces and nodes; what you may not read is named.
+NetworkPolicies, namespaces and nodes; what you may not read is named. With -n,
+rights in the namespace do: then nothing is known of the others.
 
 Exit codes:
   0  the map is complete
@@ -87,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     except (ConfigError, OSError) as error:
         options.complain(error)
         return 2
+    if not args.paths:
+        options.say_what_helps(one.path for one in found.unread)
     FORMATS[args.output](found.only(args.namespace) if args.namespace else found, sys.stdout)
     return 2 if found.unread else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,13 @@ def config(args: argparse.Namespace) -> GateConfig:
     """The configuration that the options ask for. Raises ConfigError or OSError."""
     found = load(Path(args.config).read_bytes(), args.config) if args.config else GateConfig()
     return msgspec.structs.replace(found, profile=args.profile) if args.profile else found
+
+
+def say_what_helps(resources: Iterable[str]) -> None:
+    """Says on standard error, once, what would allow a command to read these resources."""
+    if names := ",".join(sorted({*resources})):
+        create = f"kubectl create clusterrole netreeve-reader --verb=get,list --resource={names}"
+        print(f"netreeve: what is missing, this role would allow: {create}", file=sys.stderr)
 
 
 def complain(error: ConfigError | OSError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,18 +144,69 @@ def test_the_report_names_the_cluster_and_the_moment(
     assert judged["time"] != judged["asOf"]
 
 
-def test_what_may_not_be_read_is_named_and_the_rest_judged(
-    audit: Audit, control_plane: ControlPlane, running: str
-) -> None:
+@pytest.fixture
+def viewer(control_plane: ControlPlane, running: str) -> Path:
+    """The kubeconfig of somebody who may view one namespace."""
     control_plane.kubectl(
         "create", "rolebinding", "viewer", "-n", running, "--clusterrole=view", "--user=viewer"
     )
-    code, report = audit("-n", running, kubeconfig=control_plane.kubeconfig_for("viewer"))
+    return control_plane.kubeconfig_for("viewer")
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_judged(
+    audit: Audit, running: str, viewer: Path
+) -> None:
+    code, report = audit("-n", running, kubeconfig=viewer)
     assert code == 2
-    assert {one["file"].rsplit("/", 1)[-1] for one in report["unreadable"]} == {
-        "namespaces", "nodes", "podtemplates"
-    }  # fmt: skip
-    assert of(report, running)["Service/frontend"]["status"] == "denied"
+    assert {one["file"]: one["message"] for one in report["unreadable"]} == {
+        "nodes": "you may not list nodes in the whole cluster, so load-balancer accepts what any "
+        "cloud takes for internal, and endpoint-slices knows no address of a node: both may find "
+        "less than the gate does",
+        "podtemplates": f"you may not list podtemplates in namespace {running}, "
+        "so none were judged",
+    }
+    found = of(report, running)
+    assert found["Service/frontend"]["status"] == "denied"
+    assert f"Namespace/{running}" in {f"{one['kind']}/{one['name']}" for one in report["objects"]}
+
+
+def test_a_missing_right_is_told_once_and_what_would_allow_it(
+    control_plane: ControlPlane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = str(control_plane.kubeconfig_for("nobody-in-particular"))
+    assert main(["audit", "--kubeconfig", where]) == 2
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert (
+        "cannot read deployments.apps: you may not list deployments.apps in the whole cluster, "
+        in out
+    )
+    told = [line for line in lines if line.startswith("cannot read")]
+    assert len(told) == len({line.split(":")[0] for line in told}) >= 15
+    assert "/" not in "".join(told)
+    (remedy,) = err.splitlines()
+    create = remedy.partition("kubectl ")[2].split()
+    made = control_plane.kubectl(*create, "--dry-run=server", "-o", "json").stdout
+    allowed = {one for rule in json.loads(made)["rules"] for one in rule["resources"]}
+    assert {"nodes", "namespaces", "pods", "deployments", "networkpolicies"} <= allowed
+
+
+def test_the_map_of_one_namespace_takes_no_more_than_rights_in_it(
+    control_plane: ControlPlane, running: str, viewer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["exposure", "-n", running, "-o", "json", "--kubeconfig"]
+    assert main([*where, str(control_plane.kubeconfig)]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert main([*where, str(viewer)]) == 2
+    part = json.loads(capsys.readouterr().out)
+    assert whole["ways"]
+    assert part["ways"] == whole["ways"]
+    assert part["workloads"] == whole["workloads"]
+    missing = {one["path"]: one["message"] for one in part["unread"]}
+    assert missing["nodes"] == "you may not list nodes in the whole cluster"
+    assert missing["pods"] == (
+        f"you may not list pods in the whole cluster, only in namespace {running}"
+    )
 
 
 def test_a_namespace_that_is_not_there_is_not_clean(

@@ -33,7 +33,7 @@ def expose(
         workloads=tuple(sorted((_workload(one, sides) for one in cluster.actors), key=_place)),
         namespaces=tuple(sorted(traffic.namespaces)),
         pairs=tuple(reachable(cluster.actors, traffic.namespaces, sides)),
-        unread=(*unread, *(Unread(one.path, one.message) for one in traffic.unread)),
+        unread=(*unread, *(Unread(one.resource, one.message) for one in traffic.unread)),
     )
 
 

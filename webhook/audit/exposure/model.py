@@ -89,7 +89,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Unread(msgspec.Struct, frozen=True):
-    """What is missing. path: of a collection of the API, or a file."""
+    """What is missing. path: a resource of the API (``deployments.apps``), or a file."""
 
     path: str
     message: str

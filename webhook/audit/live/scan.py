@@ -26,9 +26,10 @@ from webhook.audit.live.surroundings import Surroundings
 from webhook.cluster.apply import path
 from webhook.cluster.cache import node_facts
 from webhook.cluster.connection import Connection
-from webhook.cluster.errors import ClusterError, NotFoundError, ProtocolError, RefusedError
+from webhook.cluster.errors import ClusterError
+from webhook.cluster.lists import Lists, Unread, decode
 from webhook.cluster.objects import Node
-from webhook.cluster.pages import pages
+from webhook.cluster.pages import PAGE
 from webhook.exemptions.claim import only
 from webhook.exemptions.stamp import Keys
 
@@ -75,7 +76,7 @@ class _Scan:
         self._folding = Folding()
         self._selecting: set[str] = set()
         self._results: dict[str, Result] = {}
-        self._unread: list[Unreadable] = []
+        self._lists = Lists(connection)
 
     async def run(self) -> Report:
         wanted = self._wanted
@@ -90,11 +91,11 @@ class _Scan:
             msgspec.structs.replace(result, folded=self._folding.folded[uid])
             for uid, result in self._results.items()
         )
-        return Report(results, tuple(self._unread))
+        return Report(results, tuple(map(_unreadable, dict.fromkeys(self._lists.unread))))
 
     async def _surroundings(self) -> Surroundings:
         namespaces = await self._all("v1", "namespaces", Stored) or ()
-        if self._wanted.namespace and not namespaces and not self._unread:
+        if self._wanted.namespace and not (namespaces or self._lists.unread):
             raise ClusterError(f"there is no namespace {self._wanted.namespace!r}")
         labels = {one.metadata.name: one.metadata.labels or {} for one in namespaces}
         exemptions = {one.metadata.name: only(one.metadata.annotations) for one in namespaces}
@@ -121,37 +122,42 @@ class _Scan:
 
     async def _all(self, version: str, resource: str, view: type[T]) -> list[T] | None:
         """All of a collection; None where it may not be read."""
-        unread = len(self._unread)
-        where = f"{version} {resource}"
-        namespaced = resource == "networkpolicies"
-        bodies = [body async for body in self._read(version, resource, namespaced)]
-        decoded = [_decode(where, body, view) for body in bodies]
-        return None if len(self._unread) > unread else decoded
+        unread = len(self._lists.unread)
+        bodies = self._read(version, resource, resource == "networkpolicies")
+        found = [decode(resource, body, view) async for body in bodies]
+        return None if len(self._lists.unread) > unread else found
 
     async def _read(
         self, version: str, resource: str, namespaced: bool
     ) -> AsyncIterator[msgspec.Raw]:
         """The objects of a collection in the namespace that is wanted, or in all."""
-        only, params = self._wanted.namespace, {}
-        if only and resource == "namespaces":
-            params = {"fieldSelector": f"metadata.name={only}"}
-        where = path(version, resource, only if namespaced else "")
-        number = 0
-        try:
-            async for page in pages(self._connection, where, params):
-                for body in page:
-                    yield body
-                number += len(page)
+        only, number = self._wanted.namespace, 0
+        if only and resource == "namespaces":  # may be read with a right in it alone
+            body = await self._lists.one(path(version, resource, name=only), msgspec.Raw)
+            if body is not None:
+                yield body
+            return
+        async for body in self._lists.each(path(version, resource, only if namespaced else "")):
+            yield body
+            number += 1
+            if number % PAGE == 0:
                 self._progress(resource, number)
-        except NotFoundError:
-            return  # a custom resource that is not served (any more)
-        except RefusedError as error:
-            if error.status != 403:
-                raise
-            message = f"{resource} may not be read, and were not judged: {error}"
-            unread = Unreadable(where, None, message)
-            if unread not in self._unread:
-                self._unread.append(unread)
+        self._progress(resource, number)
+
+
+def _unreadable(unread: Unread) -> Unreadable:
+    """What is missing in the report, and what of the rest is judged with less."""
+    lacking = _LACKING.get(unread.resource, "so none were judged")
+    return Unreadable(unread.resource, None, f"{unread.message}, {lacking}")
+
+
+_LACKING: Mapping[str, str] = {
+    "nodes": "so load-balancer accepts what any cloud takes for internal, and endpoint-slices "
+    "knows no address of a node: both may find less than the gate does",
+    "namespaces": "so none were judged, no exemption of a namespace counts, and of settings that "
+    "differ between namespaces the strictest holds",
+}
+"""What the verdicts on other objects need."""
 
 
 def _by_namespace(stored: Sequence[NetworkPolicy]) -> Mapping[str, tuple[NetworkPolicy, ...]]:
@@ -159,10 +165,3 @@ def _by_namespace(stored: Sequence[NetworkPolicy]) -> Mapping[str, tuple[Network
     for one in stored:
         policies[(one.metadata and one.metadata.namespace) or ""].append(one)
     return {namespace: tuple(some) for namespace, some in policies.items()}
-
-
-def _decode(where: str, body: bytes | msgspec.Raw, view: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=view)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"{where}: not what an API server answers: {error}") from error

@@ -43,7 +43,8 @@ def json(found: Sequence[Exemption], unread: Sequence[Unreadable], out: TextIO) 
 
 def _blocks(found: Sequence[Exemption], unread: Sequence[Unreadable]) -> Iterator[RenderableType]:
     for problem in unread:
-        yield Text(f"cannot read {printable(problem.message)}", style="bold red")
+        text = f"cannot read {printable(problem.file)}: {printable(problem.message)}"
+        yield Text(text, style="bold red")
     for one in found:
         yield Text.assemble(
             (printable(one.title), "bold"),

@@ -37,7 +37,7 @@ async def of_cluster(
     """
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
     async with Connection(source, user_agent=USER_AGENT) as connection:
-        lists = Lists(connection)
+        lists = Lists(connection, within=namespace)
         found = await lists.all(path("v1", "nodes"), Node)
         nodes = list(map(node_facts, found or ()))
         facts = ClusterFacts(
