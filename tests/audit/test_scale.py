@@ -20,8 +20,8 @@ def test_a_full_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     assert cost.denied == NAMESPACES + -(-NAMESPACES // 10)
     pages = -(-cost.objects // 500)
     assert cost.requests < 40 + 3 * pages
-    assert cost.seconds < 20 + cost.objects / 500
+    assert cost.cpu < 10 + cost.objects / 500  # the rest is the machine's, and what else it does
     assert cost.peak < 400 * 2**20
     # Whether the stamps of exemptions have another key is asked at every interval.
     assert set(cost.again) <= {"watch", "get"}
-    assert cost.again["get"] <= 5
+    assert cost.again["get"] <= cost.intervals + 2
