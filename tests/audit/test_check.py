@@ -155,6 +155,31 @@ def test_the_exit_code(text: str, code: int) -> None:
     assert report(text).exit_code == code
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ("{hostNetwork: true, hostNetwork: false}", "warned"),
+        ("{hostNetwork: false, hostNetwork: true}", "denied"),
+    ],
+)
+def test_a_field_that_is_set_twice_is_warned_of_and_judged_as_kubectl_reads_it(
+    fields: str, status: str
+) -> None:
+    found = report(f"{POD % 'shop'}spec: {fields}\n")
+    (result,) = found.results
+    repeated = result.findings[-1]
+    assert (found.unreadable, result.status) == ((), status)
+    assert (repeated.policy, repeated.action.value, repeated.field, repeated.line) == (
+        "malformed",
+        "Warn",
+        "spec.hostNetwork",
+        4,
+    )
+    assert repeated.message == (
+        "must not be repeated: it is set twice, first on line 4, and the last one counts"
+    )
+
+
 def test_problems_and_strangers_are_counted() -> None:
     inputs: list[Input] = [
         Unreadable("a", 1, "is not UTF-8 text"),

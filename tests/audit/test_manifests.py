@@ -96,7 +96,6 @@ def test_lists_are_taken_apart_and_know_where_their_items_are() -> None:
         ("apiVersion: v1\n", "m.yaml:1: must have apiVersion and kind: kind is missing"),
         ("apiVersion: v1\nkind: 3\n", "m.yaml:1: must have apiVersion and kind: kind is missing"),
         (b"a: \xe9", "m.yaml:1: is not UTF-8 text"),
-        (POD + "kind: Service\n", "m.yaml:4: kind: is set twice, first on line 2"),
         (
             "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n",
             "m.yaml:4: metadata.name: has a key that is no text; it looks like a template: "
@@ -115,6 +114,20 @@ def test_lists_are_taken_apart_and_know_where_their_items_are() -> None:
 )
 def test_what_cannot_be_read_says_where_and_why(text: str | bytes, message: str) -> None:
     assert briefs(text) == [message]
+
+
+def test_of_a_key_that_is_set_twice_the_last_one_counts_and_the_object_knows() -> None:
+    text = f"{POD}---\napiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Pod}}\n" + (
+        "- apiVersion: v1\n  kind: Pod\n  kind: Service\n  spec: {type: a}\n  spec: {type: b}\n"
+    )
+    first, pod, service = parse(text.encode(), "m.yaml")
+    assert isinstance(first, Manifest)
+    assert isinstance(pod, Manifest)
+    assert isinstance(service, Manifest)
+    assert (service.kind, service.object["spec"]) == ("Service", {"type": "b"})
+    assert service.position_of("spec.type").line == 13
+    assert [(one.path, one.line) for one in service.repeated()] == [("kind", 11), ("spec", 13)]
+    assert [*first.repeated(), *pod.repeated()] == []
 
 
 def test_templates_in_other_places_are_text() -> None:

@@ -217,8 +217,8 @@ def test_every_error_is_reported_at_once_in_the_order_of_the_file() -> None:
           node-prt: {action: Warn}
           host-network: {action: Block, parms: {}, params: {a: 1}}
           node-port: {action: Mutate, params: {allowedPorts: [0, x]}}
-          ndots: {action: Deny, params: {value: 2}}
           ndots: {}
+          ndots: {action: Deny, params: {value: 2}}
         overrides:
           - namespaceSelector: {matchLabels: {env: 3}}
             policies: {load-balancer: {action: Mutate}}

@@ -14,7 +14,8 @@ from webhook.config.yamltext import decode, documents
 
 
 def messages(text: str) -> list[str]:
-    return [str(problem) for document in documents(text) for problem in document.problems]
+    found = documents(text)
+    return [str(problem) for one in found for problem in (*one.problems, *one.repeated)]
 
 
 @pytest.mark.parametrize(

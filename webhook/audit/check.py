@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from policies.model import Remedy
+from policies.model import Action, Remedy, Request, Violation
 from policies.resources import Resource
 from webhook.admission.exempt import Trust
 from webhook.admission.gate import END_OF_TIME, Gate
 from webhook.admission.messages import ending_of
 from webhook.admission.plan import Ruleset
-from webhook.admission.verdict import Exempt, Finding, Verdict
+from webhook.admission.verdict import MALFORMED, Exempt, Finding, Verdict, in_order
 from webhook.audit.findings import (
     Found,
     Report,
@@ -32,7 +32,7 @@ from webhook.audit.manifests import Input, Manifest, Stranger, text_at
 from webhook.audit.ndots import remedies
 from webhook.audit.sources import Sources
 from webhook.audit.surroundings import Surroundings
-from webhook.config.positions import Position
+from webhook.config.positions import Position, Problem
 
 
 def check(
@@ -106,7 +106,7 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
         if request.namespace in terms.ruleset.excluded_namespaces:
             status = "excluded"
         else:
-            outcome = judge(terms.gate, request, manifest.object, terms.now)
+            outcome = _judged(manifest, request, terms)
             status = status_of(outcome.verdict.findings)
             if terms.ndots:
                 asked = (terms.gate, request, resource, manifest.object, terms.now)
@@ -131,6 +131,19 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
         patch=outcome.patch,
         additions=additions or UNSET,
     )
+
+
+def _judged(manifest: Manifest, request: Request, terms: _Terms) -> Outcome:
+    """What the gate finds in the object, and what is wrong with the text that it was read from."""
+    verdict, patch = judge(terms.gate, request, manifest.object, terms.now)
+    repeated = (Finding(MALFORMED, Action.WARN, _repeated(one)) for one in manifest.repeated())
+    return Outcome(Verdict(in_order((*verdict.findings, *repeated)), (), verdict.errors), patch)
+
+
+def _repeated(problem: Problem) -> Violation:
+    """kubectl and Helm take the last one without a word; Kustomize refuses such a file."""
+    message = f"must not be repeated: it {problem.message}, and the last one counts"
+    return Violation(problem.path, message, "keep one of them")
 
 
 def found(

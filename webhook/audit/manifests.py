@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from webhook.audit.findings import Unreadable
 from webhook.config.chunks import LONGEST, Chunk, chunks
-from webhook.config.positions import Document, Position
+from webhook.config.positions import Document, Position, Problem
 from webhook.config.yamltext import read
 
 STDIN = "-"
@@ -55,6 +55,13 @@ class Manifest:
     def position_of(self, field: str) -> Position:
         """Where a field of the object is, or its nearest parent that is written down."""
         return self.document.position_of(f"{self.path}.{field}".lstrip("."))
+
+    def repeated(self) -> Iterator[Problem]:
+        """The fields of the object that are set more than once."""
+        start = f"{self.path}." if self.path else ""
+        for one in self.document.repeated:
+            if one.path.startswith(start):
+                yield one._replace(path=one.path.removeprefix(start))
 
 
 @dataclass(frozen=True)

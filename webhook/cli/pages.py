@@ -44,7 +44,9 @@ _MALFORMED = Page(
     asked="/validate and /mutate",
     why=(
         "An object whose fields have another shape than the API gives them, or that is nested "
-        "without end, cannot be judged, and what cannot be judged is not admitted."
+        "without end, cannot be judged, and what cannot be judged is not admitted. In manifests "
+        "a field that is set twice is warned of: kubectl and Helm take the last one without a "
+        "word, while who reads the manifest may see the first."
     ),
     fix="Correct the field that the message names; the API server would refuse it too.",
     section="",

@@ -38,8 +38,9 @@ def load(text: str | bytes, name: str = "configuration") -> GateConfig:
     problems = [
         problem._replace(line=document.line_of(problem.path)) for problem in converter.problems
     ]
-    if problems or document.problems:
-        raise ConfigError([*document.problems, *problems], name)
+    wrong = (*document.problems, *document.repeated, *problems)
+    if wrong:
+        raise ConfigError(wrong, name)
     assert isinstance(config, GateConfig)
     return config
 

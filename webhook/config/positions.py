@@ -61,12 +61,14 @@ class Document:
     """One document of a text.
 
     value: None for an empty document. problems: why ``value`` must not be trusted, if any.
+    repeated: keys that are set more than once, of which ``value`` has the last, as in kubectl.
     line: of its first value.
     """
 
     value: Any
     position: Position
     problems: tuple[Problem, ...] = ()
+    repeated: tuple[Problem, ...] = ()
 
     @property
     def line(self) -> int:

@@ -52,6 +52,7 @@ class Builder:
     def _start(self) -> None:
         self._anchors: dict[str, _Node | None] = {}
         self._problems: list[Problem] = []
+        self._repeated: list[Problem] = []
         self._path: list[str | int] = []
         self._count = self._aliased = self._depth = 0
 
@@ -60,7 +61,8 @@ class Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._start()
                 node = self._node(next(self._events))
-                yield Document(node.value, node.position, tuple(self._problems))
+                problems, repeated = tuple(self._problems), tuple(self._repeated)
+                yield Document(node.value, node.position, problems, repeated)
 
     def _position(self, mark: Any) -> Position:
         if self._starts is None:
@@ -89,7 +91,7 @@ class Builder:
         try:
             return scalar(event)
         except ScalarError as error:
-            self._problem(str(error), position)
+            self._problems.append(self._here(str(error), position))
             return ""
 
     def _collection(self, event: Any, position: Position) -> tuple[Any, Position]:
@@ -130,7 +132,7 @@ class Builder:
     def _mapping(self) -> tuple[dict[str, Any], dict[str, Position]]:
         values: dict[str, Any] = {}
         positions: dict[str, Position] = {}
-        own: set[str] = set()
+        own: dict[str, int] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             merge = _is_merge(event)
             name = self._node(event)
@@ -140,11 +142,12 @@ class Builder:
             if merge:
                 self._merge(value, values, positions)
             elif key is None:
-                self._problem("has a key that is no text", name.position)
-            elif key in own:
-                self._problem(f"is set twice, first on line {positions[key].line}", name.position)
+                self._problems.append(self._here("has a key that is no text", name.position))
             else:
-                own.add(key)
+                if key in own:
+                    message = f"is set twice, first on line {own[key]}"
+                    self._repeated.append(self._here(message, name.position))
+                own.setdefault(key, name.position.line)
                 values[key] = value.value
                 line, column, _ = name.position
                 positions[key] = Position(line, column, value.position.children)
@@ -163,17 +166,17 @@ class Builder:
         assert isinstance(places, list)
         for source, place in zip(reversed(sources), reversed(places), strict=True):
             if not isinstance(source, dict):
-                self._problem("must be a mapping", node.position)
+                self._problems.append(self._here("must be a mapping", node.position))
                 continue
             assert isinstance(place.children, dict)
             values |= source
             positions |= place.children
 
-    def _problem(self, message: str, position: Position) -> None:
+    def _here(self, message: str, position: Position) -> Problem:
         path = ""
         for key in self._path:
             path = path if key == "" else key_path(path, key)
-        self._problems.append(Problem(path, message, position.line))
+        return Problem(path, message, position.line)
 
 
 _OTHER_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")

@@ -77,9 +77,9 @@ def _read_json(text: str, line: int) -> list[Document]:
 
 def _read_json_at(text: str, at: int, line: int) -> tuple[Document, int]:
     """The document at ``at`` and where it ends; after an error nothing more can be read."""
-    problems: list[Problem] = []
+    repeated: list[Problem] = []
     decoder = json.JSONDecoder(
-        object_pairs_hook=lambda pairs: _unique(pairs, problems, line),
+        object_pairs_hook=lambda pairs: _last(pairs, repeated, line),
         parse_int=integer,
         parse_float=_finite,
         parse_constant=_finite,
@@ -95,7 +95,7 @@ def _read_json_at(text: str, at: int, line: int) -> tuple[Document, int]:
         return _unreadable("is nested too deep", line), len(text)
     except UnicodeEncodeError:
         return _unreadable("holds half of a surrogate pair", line), len(text)
-    return Document(value, _json_position(text[:end], at, line), tuple(problems)), end
+    return Document(value, _json_position(text[:end], at, line), (), tuple(repeated)), end
 
 
 _NOT_YAML = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\/|\t")
@@ -127,12 +127,12 @@ def _skip_space(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _unique(pairs: list[tuple[str, Any]], problems: list[Problem], line: int) -> dict[str, Any]:
+def _last(pairs: list[tuple[str, Any]], repeated: list[Problem], line: int) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [key for key, _ in pairs]
         twice = sorted(key for key in values if names.count(key) > 1)
-        problems += [Problem(key, "is set twice", line) for key in twice]
+        repeated += [Problem(key, "is set twice", line) for key in twice]
     return values
 
 
