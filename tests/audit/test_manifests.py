@@ -49,6 +49,10 @@ def read_all(*paths: str | Path, stdin: bytes = b"") -> list[str]:
         ('{"apiVersion": "v1", "kind": "Pod"}', ["m.yaml:1: v1 Pod None"]),
         (POD.encode("utf-16"), ["m.yaml:1: v1 Pod a"]),
         (b"\xef\xbb\xbf" + POD.encode(), ["m.yaml:1: v1 Pod a"]),
+        (
+            f"\ufeff{POD}---\r\n\ufeff{POD}",
+            ["m.yaml:1: v1 Pod a", "m.yaml:5: v1 Pod a"],
+        ),
     ],
 )
 def test_every_object_is_found_with_its_line(text: str | bytes, found: list[str]) -> None:

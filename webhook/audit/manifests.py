@@ -103,7 +103,8 @@ def name(path: str) -> str:
     return path.encode(errors="backslashreplace").decode()
 
 
-_UTF_8_MARK = b"\xef\xbb\xbf"
+_UTF_8_MARK = re.compile(rb"\A(---\s*\n)?\xef\xbb\xbf")
+"""Files that begin with such a mark are joined like others, so that any document can have one."""
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -124,7 +125,7 @@ def in_chunk(chunk: Chunk, file: str) -> Iterator[Manifest | Unreadable]:
         yield Unreadable(file, chunk.line, message)
         return
     try:
-        text = chunk.data.removeprefix(_UTF_8_MARK).decode()
+        text = _UTF_8_MARK.sub(rb"\1", chunk.data).decode()
     except UnicodeDecodeError as error:
         line = chunk.line + error.object.count(b"\n", 0, error.start)
         yield Unreadable(file, line, "is not UTF-8 text")
