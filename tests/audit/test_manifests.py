@@ -185,6 +185,30 @@ def test_a_file_that_is_named_must_be_a_manifest_whatever_its_ending(tmp_path: P
     ]
 
 
+def test_a_chart_is_one_problem_and_the_rest_of_the_folder_is_judged(tmp_path: Path) -> None:
+    """Dozens of templates would each be several, and those that are YAML say half of the truth."""
+    files = {
+        "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+        "chart/values.yaml": "a: b\n",
+        "chart/templates/web.yaml": "{{- if .Values.a }}\n" + POD,
+        "chart/templates/plain.yaml": POD,
+        "chart/charts/db/Chart.yaml": "apiVersion: v2\n",
+        "chart/files/x.yaml": "{{ x }}\n",
+        "chart/crds/crd.yaml": POD,
+        "web.yaml": POD,
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    command = f"helm template NAME {tmp_path / 'chart'} | netreeve check -"
+    assert read_all(tmp_path) == [
+        f"chart:None: is a Helm chart; render it first: {command}",
+        "crd.yaml:1: v1 Pod a",
+        "values.yaml:1: stranger",
+        "web.yaml:1: v1 Pod a",
+    ]
+
+
 def test_an_empty_folder_and_a_missing_file_are_errors(tmp_path: Path) -> None:
     assert read_all(tmp_path, tmp_path / "absent.yaml") == [
         f"{tmp_path.name}:None: holds no file that ends in .yaml, .yml, .json",
@@ -248,8 +272,8 @@ def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:
 
 
 def test_a_stranger_is_known_by_its_file_and_line(tmp_path: Path) -> None:
-    (tmp_path / "Chart.yaml").write_text("# chart\nname: x\n")
-    assert list(Sources([str(tmp_path)], None)) == [Stranger(f"{tmp_path}/Chart.yaml", 2)]
+    (tmp_path / "values.yaml").write_text("# values\nname: x\n")
+    assert list(Sources([str(tmp_path)], None)) == [Stranger(f"{tmp_path}/values.yaml", 2)]
 
 
 def test_bytes_that_are_no_text_spoil_one_document() -> None:

@@ -21,6 +21,9 @@ from webhook.audit.findings import Unreadable
 from webhook.audit.manifests import STDIN, Input, Manifest, Stranger, name, parse_stream
 
 ENDINGS = (".yaml", ".yml", ".json")
+_CHART = "Chart.yaml"
+_RENDERED = ("templates", "charts", "files")
+"""Folders of a chart (helm.sh/docs/topics/charts): what is in them means something to Helm only."""
 
 
 class Sources:
@@ -91,17 +94,20 @@ class Sources:
 
     def _folder(self, path: str, only: re.Pattern[bytes] | None) -> Iterator[Input]:
         closed: list[OSError] = []
-        files = sorted(
-            os.path.normpath(os.path.join(folder, name))
-            for folder, _, names in os.walk(path, onerror=closed.append)
-            for name in names
-            if name.endswith(ENDINGS)
-        )
+        files: list[str] = []
+        charts: list[str] = []
+        for folder, below, names in os.walk(path, onerror=closed.append):
+            if _CHART in names:
+                charts.append(os.path.normpath(folder))
+                names.remove(_CHART)
+                below[:] = [one for one in below if one not in _RENDERED]
+            files += (os.path.join(folder, one) for one in names if one.endswith(ENDINGS))
         for error in closed:
             yield _failed(str(error.filename), error)
-        if not (files or closed):
+        yield from map(_unrendered, sorted(charts))
+        if not (files or closed or charts):
             yield Unreadable(path, None, f"holds no file that ends in {', '.join(ENDINGS)}")
-        for file in files:
+        for file in sorted(map(os.path.normpath, files)):
             # Repositories hold other YAML beside manifests; a file that is named is a manifest.
             yield from map(_stranger, self._file(file, only))
 
@@ -134,6 +140,12 @@ def _stranger(found: Manifest | Unreadable) -> Input:
     if isinstance(found, Unreadable) and found.stranger:
         return Stranger(found.file, found.line or 1)
     return found
+
+
+def _unrendered(chart: str) -> Unreadable:
+    shown = name(chart)
+    command = f"helm template NAME {shown} | netreeve check -"
+    return Unreadable(shown, None, f"is a Helm chart; render it first: {command}")
 
 
 def _failed(path: str, error: OSError) -> Unreadable:
