@@ -44,6 +44,16 @@ class Asked(NamedTuple):
     command: str
 
 
+class _Listed(NamedTuple):
+    """What is listed first. None: may not be read. labels: of namespaces, by name."""
+
+    hooks: tuple[Hook, ...] | None
+    shells: tuple[KindOfHook, ...]
+    labels: dict[str, Mapping[str, str]] | None
+    deployments: list[views.Deployment] | None
+    leases: list[views.Lease] | None
+
+
 class Look:
     """For one event loop."""
 
@@ -57,28 +67,12 @@ class Look:
         """Everything there is to see. Raises ClusterError where there is no API server."""
         namespace, lists = self._asked.namespace, self._lists
         ahead, now = await clock(self._connection)
-        validating, mutating, known, deployments, leases = await asyncio.gather(
-            lists.all(path(HOOKS, "validatingwebhookconfigurations"), views.Configuration),
-            lists.all(path(HOOKS, "mutatingwebhookconfigurations"), views.Configuration),
-            lists.all(path("v1", "namespaces"), views.Named),
-            lists.all(path("apps/v1", "deployments", namespace), views.Deployment),
-            lists.all(path("coordination.k8s.io/v1", "leases", namespace), views.Lease),
-        )
-        found = None
-        if validating is not None and mutating is not None:
-            found = hooks(validating, mutating)
-        namespaces = {one.name: one.metadata.labels or {} for one in known or ()}
+        listed = await self._listed()
         config, broken = await self._config()
-        kubernetes, api = await self._api(namespaces, config or GateConfig())
+        found, deployments, leases = listed.hooks, listed.deployments, listed.leases
+        kubernetes, api = await self._api(listed.labels or {}, config or GateConfig())
         accounts = {one.name: one.account for one in deployments or ()}
-        (
-            (services, endpoints),
-            answers,
-            guards,
-            known_facts,
-            certificate,
-            proof,
-        ) = await asyncio.gather(
+        behind, answers, guards, known_facts, certificate, proof = await asyncio.gather(
             self._behind(found or ()),
             self._rights(rights(namespace, accounts)),
             self._guards(),
@@ -86,6 +80,7 @@ class Look:
             self._certificate(),
             self._proof(found or (), api),
         )
+        services, endpoints = behind
         return Seen(
             *self._asked,
             now=now,
@@ -93,8 +88,8 @@ class Look:
             kubernetes=kubernetes,
             served=api,
             hooks=found,
-            shells=tuple(_shells({"Validating": validating, "Mutating": mutating})),
-            namespaces=None if known is None else namespaces,
+            shells=listed.shells,
+            namespaces=listed.labels,
             services=services,
             endpoints=endpoints,
             deployments=None if deployments is None else tuple(deployments),
@@ -108,6 +103,24 @@ class Look:
             facts=known_facts,
             proof=proof,
             unread=tuple(sorted(set(lists.unread))),
+        )
+
+    async def _listed(self) -> _Listed:
+        namespace, lists = self._asked.namespace, self._lists
+        validating, mutating, known, deployments, leases = await asyncio.gather(
+            lists.all(path(HOOKS, "validatingwebhookconfigurations"), views.Configuration),
+            lists.all(path(HOOKS, "mutatingwebhookconfigurations"), views.Configuration),
+            lists.all(path("v1", "namespaces"), views.Named),
+            lists.all(path("apps/v1", "deployments", namespace), views.Deployment),
+            lists.all(path("coordination.k8s.io/v1", "leases", namespace), views.Lease),
+        )
+        unread = validating is None or mutating is None
+        return _Listed(
+            None if unread else hooks(validating or (), mutating or ()),
+            tuple(_shells({"Validating": validating, "Mutating": mutating})),
+            None if known is None else {one.name: one.metadata.labels or {} for one in known},
+            deployments,
+            leases,
         )
 
     async def _config(self) -> tuple[GateConfig | None, str]:
