@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+from msgspec import UNSET
 
 from webhook.audit.check import check
 from webhook.audit.findings import Report, Unreadable
@@ -178,6 +179,16 @@ def test_a_field_that_is_set_twice_is_warned_of_and_judged_as_kubectl_reads_it(
     assert repeated.message == (
         "must not be repeated: it is set twice, first on line 4, and the last one counts"
     )
+
+
+def test_pod_templates_of_a_kind_that_no_policy_reads_are_named() -> None:
+    rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: a}\n"
+    rollout += "spec: {template: {spec: {hostNetwork: true, containers: [{image: b}]}}}\n"
+    known = "workloads: [{group: argoproj.io, resource: rollouts, kind: Rollout, path: %s}]"
+    (unread,) = report(rollout).results
+    (judged,) = report(rollout, known % "spec.template").results
+    assert (unread.status, unread.podTemplates) == ("unknown", ("spec.template",))
+    assert (judged.status, judged.podTemplates) == ("denied", UNSET)
 
 
 def test_problems_and_strangers_are_counted() -> None:

@@ -32,6 +32,7 @@ from webhook.audit.manifests import Input, Manifest, Stranger, text_at
 from webhook.audit.ndots import remedies
 from webhook.audit.sources import Sources
 from webhook.audit.surroundings import Surroundings
+from webhook.audit.templates import pod_templates
 from webhook.config.positions import Position, Problem
 
 
@@ -99,6 +100,7 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
     status: Status = "unknown"
     outcome = Outcome(Verdict())
     additions: tuple[Remedy, ...] = ()
+    templates = pod_templates(manifest.object) if resource is None else ()
     namespace = text_at(manifest.object, "metadata", "namespace")
     if resource is not None:
         request = creation(resource, manifest.object, terms.default_namespace)
@@ -130,6 +132,7 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
         ),
         patch=outcome.patch,
         additions=additions or UNSET,
+        podTemplates=templates or UNSET,
     )
 
 

@@ -82,6 +82,7 @@ class Result(msgspec.Struct, frozen=True):
     ReplicaSets, Jobs and pods come from it and have nothing else to be said of. asked: of a write
     in an audit log.
     additions: where somebody has asked for it, what `--fix --ndots` would write down.
+    podTemplates: paths of those in a manifest of a kind that no policy reads; they are not judged.
     """
 
     file: str
@@ -98,6 +99,7 @@ class Result(msgspec.Struct, frozen=True):
     folded: int | UnsetType = UNSET
     asked: Asker | UnsetType = UNSET
     additions: tuple[Remedy, ...] | UnsetType = UNSET
+    podTemplates: tuple[str, ...] | UnsetType = UNSET
 
     @property
     def title(self) -> str:

@@ -10,7 +10,8 @@ from textwrap import dedent
 import pytest
 
 from tests.audit.reports.given import SAMPLE, everywhere, written
-from webhook.audit.findings import Report, Unreadable
+from webhook.audit.findings import Report, Result, Unreadable
+from webhook.audit.reports.words import summary
 
 HOSTILE = "x\r\n::error::hacked%0A\x1b[31m[bold]"
 
@@ -51,6 +52,18 @@ def test_the_table_in_a_pipe_is_plain_and_does_not_wrap() -> None:
         "at 2026-11-21T12:00:00Z"
     )
     assert written(SAMPLE, "table") == f"{dedent(table)}{judged}\n{SUMMARY}\n"
+
+
+def test_kinds_with_pods_that_nobody_has_judged_are_named() -> None:
+    kinds = (("x.io/v1", "A"), ("v1", "B"), ("x.io/v2", "A"), ("y.io/v1", "A"), ("z.io/v1", "Z"))
+    unread = tuple(
+        Result("a.yaml", 1, api_version, kind, "", "a", "unknown", podTemplates=("spec.template",))
+        for api_version, kind in kinds
+    )
+    assert (
+        "5 of kinds that no policy reads (with pod templates: A.x.io, A.y.io, B and 1 more, "
+        in (summary(Report(unread)))
+    )
 
 
 def test_the_table_on_a_terminal_has_colour_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from webhook.audit.findings import Found, Report, Result, Unreadable
 from webhook.audit.judged import Judged
 from webhook.audit.manifests import STDIN
 
-MOST_PATHS = 3
-"""That are named; hooks judge hundreds of files in one run."""
+MOST_NAMED = 3
+"""Paths or kinds; hooks judge hundreds of files in one run."""
 
 
 def printable(text: str) -> str:
@@ -64,9 +64,13 @@ def facts(of: Judged) -> Iterator[tuple[str, str]]:
 
 
 def _paths(paths: tuple[str, ...]) -> str:
-    names = ["standard input" if one == STDIN else printable(one) for one in paths[:MOST_PATHS]]
-    rest = len(paths) - len(names)
-    return ", ".join(names) + (f" and {rest} more" if rest else "")
+    return _first(["standard input" if one == STDIN else one for one in paths])
+
+
+def _first(names: list[str]) -> str:
+    rest = len(names) - MOST_NAMED
+    text = ", ".join(map(printable, names[:MOST_NAMED]))
+    return f"{text} and {rest} more" if rest > 0 else text
 
 
 def summary(report: Report) -> str:
@@ -92,7 +96,7 @@ def summary(report: Report) -> str:
         text += f"; {plural(old, 'pre-existing finding')}"
     if number := _fixable(report):
         text += f"; --fix can correct {plural(number, 'finding')}"
-    if rest := _not_judged(count):
+    if rest := _not_judged(report):
         text += f"; not judged: {', '.join(rest)}"
     if count["unreadable"]:
         text += f"; {plural(count['unreadable'], 'problem')} reading the input"
@@ -110,10 +114,11 @@ def _fixable(report: Report) -> int:
     )
 
 
-def _not_judged(count: dict[str, int]) -> list[str]:
+def _not_judged(report: Report) -> list[str]:
+    count = report.summary
     kinds = (
         (count["excluded"], "in excluded namespaces"),
-        (count["unknown"], "of kinds that no policy reads"),
+        (count["unknown"], f"of kinds that no policy reads{_with_pods(report)}"),
     )
     found = [f"{number} {what}" for number, what in kinds if number]
     if count["strangers"]:
@@ -123,6 +128,19 @@ def _not_judged(count: dict[str, int]) -> list[str]:
             f"{plural(count['unseen'], 'patch', 'patches')} without its outcome in the log"
         )
     return found
+
+
+def _with_pods(report: Report) -> str:
+    """The kinds among them whose pods would be judged if they were configured."""
+    kinds = {
+        f"{one.kind}.{one.apiVersion.rpartition('/')[0]}".rstrip(".")
+        for one in report.results
+        if one.podTemplates
+    }
+    if not kinds:
+        return ""
+    named = _first(sorted(kinds))
+    return f" (with pod templates: {named}, to be listed as workloads in the configuration)"
 
 
 def changes(report: Report) -> str:
