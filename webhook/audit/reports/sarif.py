@@ -87,8 +87,9 @@ _OTHERS = (
     _described(
         MALFORMED,
         "The object could be read",
-        "What cannot be decoded cannot be judged, so that it is denied and not let through.",
-        "Correct the field to what the API of its kind says.",
+        "What cannot be decoded cannot be judged, so that it is denied and not let through. A "
+        "field that is set twice is warned of: the last counts, and a reader may see the first.",
+        "Correct the field to what the API of its kind says, and keep one of two.",
         "error",
     ),
     _described(
