@@ -161,7 +161,8 @@ POLICY = Policy(
         "pods or nodes, so that a block of the DNS Service's address gives no DNS there while "
         "10.0.0.0/8 opens the whole cluster elsewhere. Pods change their addresses as well. "
         "And 0.0.0.0/0 in egress includes the cloud's metadata server, which hands the node's "
-        "credentials to whoever asks on port 80."
+        "credentials to whoever asks on port 80. "
+        "Private ranges are in use outside of clusters too, so they are at most warned of."
     ),
     fix=(
         "Select pods and namespaces by label. For networks outside of the cluster use narrow "

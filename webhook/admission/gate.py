@@ -129,7 +129,7 @@ class Gate:
             return Verdict((Finding(MALFORMED, Action.DENY, malformed(error, review.object)),))
         request = self._comparing(lane, self._placed(request), review.old)
         for step in lane.mutating:
-            # Where the labels are unknown several may hold; the first is the one without overrides.
+            # Where the labels are unknown several may hold; the first is the one that needs none.
             for setting in self._settings(step, request, before)[:1]:
                 try:
                     mutate(step.policy, setting, subjects, request)
