@@ -28,7 +28,7 @@ WHOLE_CORE = 0.9
 HINDERED = (
     f"* The server used less than {WHOLE_CORE:.0%} of its core: something else kept the machine "
     "busy, or the load generator was the limit. Its requests per second are too low and its "
-    "latencies too high; requests per core second and their ratios hold."
+    "latencies too high; µs/req, its processor time for one, and the ratios hold."
 )
 
 OF_BARE = 0.5
@@ -112,7 +112,7 @@ def _runs(results: Results) -> Table:
     shown = Table(title="Medians over the rounds; ratios with the lowest and the highest of them")
     for heading in ("scenario", "conns", "server"):
         shown.add_column(heading, no_wrap=True)
-    for heading in ("p50 ms", "p99 ms", "req/s", "core", "req/core s", f"/ {BARE}", f"/ {GO}"):
+    for heading in ("p50 ms", "p99 ms", "req/s", "core", "µs/req", f"/ {BARE}", f"/ {GO}"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for cell, runs in results.items():
         middle = {figure: median(map(figure, runs)) for figure in (P50, P99, RATE, CORE, PER_CORE)}
@@ -122,7 +122,7 @@ def _runs(results: Results) -> Table:
             *(f"{middle[figure] * 1e3:.2f}" for figure in (P50, P99)),
             f"{middle[RATE]:,.0f}",
             f"{middle[CORE]:.0%}{'*' if _hindered(runs) else ''}".replace("nan%", "unknown"),
-            f"{middle[PER_CORE]:,.0f}",
+            f"{1e6 / middle[PER_CORE]:,.1f}",
             *(str(one) if one and cell.server == OURS else "" for one in ratios),
             end_section=cell.server == GO,
         )

@@ -53,6 +53,11 @@ def stages(scenario: Scenario, rules: Ruleset) -> Iterator[Stage]:
         _microseconds(lambda: review.encode(asked.uid, judged.request, verdict)),
     )
     with open(os.devnull, "wb") as log:
+        told, webhook = recorder(log), decide.__name__
+        yield (
+            "count it, log it",
+            _microseconds(lambda: told.reviewed(webhook, asked, verdict, time.perf_counter(), b"")),
+        )
         yield "all of it in the application", _microseconds(_application(scenario, gate, log))
 
 

@@ -265,7 +265,8 @@ class Gate:
             return [Finding(MALFORMED, action, malformed(error, body))] if action else [], view, ()
         findings: list[Finding] = []
         for step in steps:
-            for setting in self._settings(step, request, view):
+            settings = self._settings(step, request, view) if step.overrides else (step.setting,)
+            for setting in settings:
                 if setting.action.strength:
                     apply(step.policy, setting, subjects, request, to=findings, errors=errors)
         return findings, view, subjects

@@ -147,9 +147,9 @@ def _problem(request: AdmissionRequest) -> str:
 
 def _is_carried(raw: msgspec.Raw, required: bool) -> bool:
     """It is an object; or absent or null, where it is not required."""
-    if len(raw) > 1 and memoryview(raw)[0] == _BRACE:
-        return True
-    return not required and _present(raw) is None
+    if len(raw) == 0:
+        return not required
+    return memoryview(raw)[0] == _BRACE or (not required and _present(raw) is None)
 
 
 def _invalid(body: bytes, reason: str) -> InvalidReviewError:
