@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from policies.network_policies.managed import BASELINE
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from webhook.cli import main
+from webhook.cluster.objects import CNI, CNI_REASON
 
 pytestmark = pytest.mark.cluster
 
@@ -207,6 +209,31 @@ def test_the_map_of_one_namespace_takes_no_more_than_rights_in_it(
     assert missing["pods"] == (
         f"you may not list pods in the whole cluster, only in namespace {running}"
     )
+
+
+def test_what_the_controller_knows_of_the_network_counts(
+    audit: Audit, control_plane: ControlPlane, namespace: str
+) -> None:
+    """As the gate and the audit in the background know it."""
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": "netreeve-control",
+            "namespace": namespace,
+            "annotations": {CNI: "not-enforcing", CNI_REASON: "flannel enforces nothing"},
+        },
+    }
+    control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(lease))
+    control_plane.kubectl("label", "namespace", namespace, f"{BASELINE}=default-deny")
+    beside = ("-n", namespace, "--stamp-secret")
+    found = {}
+    for home in (namespace, "nowhere"):
+        _, report = audit(*beside, f"{home}/netreeve-stamp")
+        (space,) = [one for one in report["objects"] if one["kind"] == "Namespace"]
+        found[home] = [one["message"] for one in space["findings"]]
+    assert found["nowhere"] == []
+    assert "must be enforced: flannel enforces nothing" in found[namespace]
 
 
 def test_a_namespace_that_is_not_there_is_not_clean(

@@ -1,4 +1,4 @@
-"""Whoever waits at a terminal sees how far an audit is; in a pipe there is the report alone.
+"""Whoever waits at a terminal sees how far an audit is; in a pipe there is the report alone."""
 
 from __future__ import annotations
 

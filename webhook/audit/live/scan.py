@@ -24,11 +24,11 @@ from webhook.audit.live.provenance import Provenance
 from webhook.audit.live.stored import Stored, StoredService
 from webhook.audit.live.surroundings import Surroundings
 from webhook.cluster.apply import path
-from webhook.cluster.cache import node_facts
+from webhook.cluster.cache import CONTROLLER_LEASE, node_facts, not_enforced
 from webhook.cluster.connection import Connection
 from webhook.cluster.errors import ClusterError
 from webhook.cluster.lists import Lists, Unread, decode
-from webhook.cluster.objects import Node
+from webhook.cluster.objects import Lease, Node
 from webhook.cluster.pages import PAGE
 from webhook.exemptions.claim import only
 from webhook.exemptions.stamp import Keys
@@ -45,7 +45,8 @@ class Wanted(NamedTuple):
     """What to audit. namespace: "" for all. baseline: the user of the baseline's controller.
 
     now: Unix time, because exemptions end. keys: by which their stamps are verified; without
-    them, exemptions are shown as claimed.
+    them, exemptions are shown as claimed. lease: of the controller, which tells whether
+    NetworkPolicies are enforced.
     """
 
     rules: Ruleset
@@ -53,6 +54,7 @@ class Wanted(NamedTuple):
     namespace: str = ""
     baseline: User = User()
     keys: Keys | None = None
+    lease: tuple[str, str] = CONTROLLER_LEASE
 
 
 async def audit(
@@ -104,9 +106,16 @@ class _Scan:
         facts = ClusterFacts(
             providers=frozenset(one.provider for one in nodes),
             nodeAddresses=frozenset().union(*(one.addresses for one in nodes)),
+            notEnforced=await self._not_enforced(),
         )
         policies = None if stored is None else _by_namespace(stored)
         return Surroundings(labels, policies, facts, exemptions)
+
+    async def _not_enforced(self) -> str:
+        """As the gate knows it; "" where the Lease may not be read, which lacks a warning only."""
+        where = path("coordination.k8s.io/v1", "leases", *self._wanted.lease)
+        lease = await Lists(self._connection).one(where, Lease)
+        return "" if lease is None else not_enforced(lease)
 
     def _judge(self, judge: Judge, kind: Kind, body: msgspec.Raw) -> None:
         stored = kind.read(body)

@@ -13,6 +13,7 @@ from webhook.admission.plan import Ruleset
 from webhook.audit.findings import Report
 from webhook.audit.judged import Judged
 from webhook.audit.live.scan import Wanted, audit
+from webhook.cluster.cache import CONTROLLER_LEASE
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
 from webhook.cluster.stampkeys import stamp_keys
@@ -41,7 +42,8 @@ async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
     with console.status("Connecting ...") as status:  # shows nothing where it is no terminal
         async with Connection(source, user_agent=USER_AGENT) as connection:
             keys = await stamp_keys(connection, *asked.secret)
-            wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys)
+            lease = (asked.secret[0], CONTROLLER_LEASE[1])  # beside the keys
+            wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys, lease)
             report = await audit(
                 connection, wanted, lambda name, number: status.update(f"Reading {name}: {number}")
             )
