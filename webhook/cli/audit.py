@@ -32,7 +32,7 @@ its template does not have.
 Needs list on what the policies judge and on namespaces and nodes; what you may
 not read is named with the role that would allow it, and the rest is judged.
 The ClusterRole view lacks nodes and pod templates; without nodes it finds less
-than the gate would, and says so. With -n, rights in the namespace do.
+than the gate would, and says so. With -n, rights in the namespace are enough.
 
 With --events it reads no cluster but a log of kube-apiserver's audit, and says
 what the gate would have done with every write in it, by whom and where."""

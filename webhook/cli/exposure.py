@@ -26,7 +26,7 @@ their findings."""
 _EPILOG = """\
 Needs list on pods, workloads, Services, EndpointSlices, Ingresses,
 NetworkPolicies, namespaces and nodes; what you may not read is named. With -n,
-rights in the namespace do: then nothing is known of the others.
+rights in the namespace are enough; nothing is known of the others then.
 
 Exit codes:
   0  the map is complete

@@ -85,14 +85,16 @@ class Lists:
         self, where: str, inside: str, type: type[T], params: Mapping[str, str]
     ) -> list[T] | None:
         """What is in one namespace, of a collection that is forbidden as a whole."""
-        asked = _Asked.of(where)
+        asked, there = _Asked.of(where), Lists(self._connection, self._page)
         if asked.resource == "namespaces":
-            one = await self.one(inside, type)
-            found = None if one is None else [one]
+            one = await there.one(inside, type)
+            found: list[T] | None = [] if one is None else [one]
         else:
-            found = await Lists(self._connection, self._page).all(inside, type, params)
-        only = "" if found is None else f", only in namespace {self._within}"
-        self.unread.append(Unread(where, f"{asked.refusal}{only}"))
+            found = await there.all(inside, type, params)
+        if there.unread:
+            self.unread += there.unread
+            return None
+        self.unread.append(Unread(where, f"{asked.refusal}, only in namespace {self._within}"))
         return found
 
     def _forbidden(self, where: str, error: RefusedError) -> None:
