@@ -88,6 +88,7 @@ class Controller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writes: tuple[str, ...] = ()
     keeps: bool = False
     addresses: tuple[str, ...] = ()
+    direct: tuple[Select, ...] = ()
     sourceRanges: bool = False
     rangeAnnotations: tuple[str, ...] = ()
     voids: tuple[str, ...] = ()
@@ -158,6 +159,9 @@ _BY_CLASS = {
     for name in controller.classes
 }
 _CONTROLLERS = tuple(one for provider in PROVIDERS.values() for one in provider.controllers)
+_DIRECT = tuple(
+    (provider, one) for provider in PROVIDERS.values() for one in provider.controllers if one.direct
+)
 _OF_ANY_TYPE = tuple(one for one in _CONTROLLERS if one.anyType)
 RANGE_ANNOTATIONS = tuple(sorted({key for one in _CONTROLLERS for key in one.rangeAnnotations}))
 """Annotations with CIDRs that some controller reads where the field for them is empty."""
@@ -198,6 +202,16 @@ def is_load_balanced(spec: ServiceSpec, annotations: Mapping[str, str]) -> bool:
     if spec.type == LOAD_BALANCER:
         return True
     return bool(annotations) and any(one.selected(annotations) for one in _OF_ANY_TYPE)
+
+
+def reaches_pods(spec: ServiceSpec, annotations: Mapping[str, str]) -> bool:
+    """Whether the load balancer is told to reach pods directly, and so needs no node ports."""
+    for provider, controller in _DIRECT:
+        if any(select.matches(annotations) for select in controller.direct):
+            if spec.loadBalancerClass:
+                return of_class(spec.loadBalancerClass) is controller
+            return provider.possible(annotations)[0] is controller
+    return False
 
 
 def detect(nodes: Collection[str]) -> tuple[Provider, ...]:

@@ -18,7 +18,7 @@ import msgspec
 
 from policies.model import UPDATE, Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
-from policies.services.balancers import LOAD_BALANCER
+from policies.services.balancers import LOAD_BALANCER, reaches_pods
 from policies.services.exposure import NODE_PORT, Kind, Opening, node_ports
 from policies.services.lengths import too_long
 from policies.services.ports import describe, known_behind
@@ -76,7 +76,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
             field, message, fix = _text(opening, kind, chosen, params)
             # Between types the number is the same; that is for the validating pass to judge.
             keys = _keys(opening, "" if request.early else kind)
-            remedy = None if chosen or opening.number else _UNALLOCATED
+            remedy = None if chosen or opening.number else _remedy(service)
             yield Violation(field, message, fix, keys, limit, remedy=remedy)
 
 
@@ -136,7 +136,12 @@ def _of_allowed(opening: Opening, params: Params) -> tuple[str, str, str]:
     return opening.field, f"must be in {choice}, {actual}", f"set a node port from {choice}"
 
 
-_UNALLOCATED = Remedy(("spec", "allocateLoadBalancerNodePorts"), False)
+def _remedy(service: Service) -> Remedy | None:
+    """Not where the load balancer may need node ports to reach anything."""
+    annotations = (service.metadata and service.metadata.annotations) or {}
+    if service.spec is None or not reaches_pods(service.spec, annotations):
+        return None
+    return Remedy(("spec", "allocateLoadBalancerNodePorts"), False)
 
 
 def _allocated(opening: Opening) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from webhook.cli import main
 SERVICE = """\
 apiVersion: v1
 kind: Service
-metadata: {name: web, annotations: {networking.gke.io/load-balancer-type: Internal}}
+metadata: {name: web, annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb-ip}}
 spec:
   type: LoadBalancer
   ports: [{port: 80}] # one
@@ -28,7 +28,7 @@ DIFF = """\
 +++ b/web.yaml
 @@ -2,5 +2,6 @@
  kind: Service
- metadata: {name: web, annotations: {networking.gke.io/load-balancer-type: Internal}}
+ metadata: {name: web, annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb-ip}}
  spec:
 +  allocateLoadBalancerNodePorts: false
    type: LoadBalancer

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from policies.objects import ServiceSpec
 from policies.services.balancers import (
     PROVIDERS,
     TABLE,
@@ -15,6 +16,7 @@ from policies.services.balancers import (
     anywhere,
     detect,
     of_class,
+    reaches_pods,
     says,
 )
 
@@ -137,6 +139,26 @@ def test_nodes_tell_the_provider() -> None:
     assert detect({"ocid1.instance.oc1.iad.abc"}) == (PROVIDERS["oci"],)
     assert detect({"gce", "azure", "kind"}) == (PROVIDERS["azure"], PROVIDERS["gce"])
     assert detect({"", "kind", "awsome"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("annotations", "name", "direct"),
+    [
+        ({f"{AWS}nlb-target-type": "ip", f"{AWS}type": "external"}, None, True),
+        ({f"{AWS}nlb-target-type": "ip"}, None, True),
+        ({f"{AWS}nlb-target-type": "ip"}, "service.k8s.aws/nlb", True),
+        ({f"{AWS}type": "nlb-ip"}, None, True),
+        ({f"{AWS}nlb-target-type": "instance", f"{AWS}type": "external"}, None, False),
+        ({f"{AWS}nlb-target-type": "ip", f"{AWS}type": "nlb"}, None, False),
+        ({f"{AWS}nlb-target-type": "ip"}, "example.com/other", False),
+        ({f"{AWS}scheme": "internal"}, "service.k8s.aws/nlb", False),
+        ({}, None, False),
+    ],
+)
+def test_who_reaches_pods_needs_no_node_ports(
+    annotations: dict[str, str], name: str | None, direct: bool
+) -> None:
+    assert reaches_pods(ServiceSpec(loadBalancerClass=name), annotations) is direct
 
 
 def test_with_no_provider_known_only_what_was_asked_for_speaks() -> None:
