@@ -30,8 +30,9 @@ def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Itera
         if selector is not None and selects_every_namespace(selector):
             yield Violation(
                 f"{one.field}.namespaceSelector",
-                f"must not be every namespace: {_who(one)}",
-                f"select {NAME_LABEL}: {_namespace(one)}",
+                # What to do stands first: little more fits into a warning.
+                f"must select {NAME_LABEL}, not every namespace: {_who(one)}",
+                f"name {_namespace(one)}",
                 keys=(one.key,),
             )
 
@@ -50,7 +51,11 @@ def _who(one: PeerAt) -> str:
 def _namespace(one: PeerAt) -> str:
     pods = one.peer.podSelector or EVERY_POD
     wanted = {value for needed in requirements(pods) for value in needed.values or ()}
-    return "kube-system, where the cluster's DNS is" if wanted & {*_CLUSTER_DNS} else "<its name>"
+    return (
+        "kube-system, where the cluster's DNS is"
+        if wanted & {*_CLUSTER_DNS}
+        else "the one that is meant"
+    )
 
 
 POLICY = Policy(

@@ -102,7 +102,7 @@ def _in_cluster(rule: Allow, position: int, network: Network, cluster: Network) 
     verb = "be in" if within(network, cluster) else "hold"
     return Violation(
         f"{rule.peer_field(position)}.ipBlock.cidr",
-        f"must not {verb} {cluster}: plugins disagree whether it means pods",
+        f"must not {verb} {cluster}, where pods may be",
         "select pods and namespaces by label; "
         "an administrator can list a network outside of the cluster in allowedCIDRs",
         keys=(f"{rule.direction.value} {network}",),

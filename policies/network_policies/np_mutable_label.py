@@ -41,8 +41,9 @@ def validate(policy: NetworkPolicy, request: Request, params: Params) -> Iterato
             if needed.key != NAME_LABEL and needed.key not in params.allowedLabels:
                 yield Violation(
                     f"{one.field}.namespaceSelector.{field}",
-                    "must not be trusted: a namespace's owner sets it",
-                    f"select {NAME_LABEL}; an administrator can list {needed.key} in allowedLabels",
+                    # What to do stands first: little more fits into a warning.
+                    f"must be {NAME_LABEL}: a namespace's owner sets {needed.key}",
+                    f"select by name; an administrator can list {needed.key} in allowedLabels",
                     keys=(f"{one.rule.direction.value} {content(needed)}",),
                 )
 
