@@ -88,6 +88,8 @@ def node_ports(spec: ServiceSpec) -> Iterator[Opening]:
 def _of_ports(spec: ServiceSpec) -> Iterator[Opening]:
     of_balancer = spec.type == LOAD_BALANCER and spec.allocateLoadBalancerNodePorts is not False
     automatic = of_balancer or spec.type == NODE_PORT
+    if spec.type == NODE_PORT and not spec.ports:  # a patch of Kustomize: the ports are elsewhere
+        yield Opening(Kind.NODE_PORT, "spec.ports")
     for index, port in enumerate(first(spec.ports or ())):
         if automatic or port.nodePort:
             number = port.nodePort or None
