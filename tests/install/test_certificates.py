@@ -302,8 +302,8 @@ def test_nothing_can_be_rotated_where_nothing_is_installed(certs: Certs) -> None
     assert code == 2
     assert "there is no Secret default/netreeve-ca: is Netreeve installed in another" in said
     code, said = certs("show", "-n", "default")
-    assert code == 1
-    assert "there is no certificate for the servers" in said
+    assert code == 2
+    assert "there is no Secret default/netreeve-tls: is Netreeve installed in another" in said
 
 
 def test_a_stamp_key_is_replaced_and_the_one_before_is_kept(
