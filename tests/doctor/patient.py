@@ -219,7 +219,7 @@ def patient(folder: Path) -> Iterator[Patient]:
 
 def _template(name: str) -> Json:
     """Of the Deployment, its arguments in the form that has the paths by themselves."""
-    objects = yaml.safe_load_all((DEPLOY / "install.yaml").read_text())
+    objects = yaml.load_all((DEPLOY / "install.yaml").read_text(), yaml.CSafeLoader)
     (found,) = (
         one for one in objects if (one["kind"], one["metadata"]["name"]) == ("Deployment", name)
     )

@@ -129,7 +129,7 @@ def names() -> list[str]:
 
 @cache
 def _documents(name: str) -> list[Json]:
-    return list(yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text()))
+    return list(yaml.load_all((FOLDER / f"{name}.yaml").read_text(), yaml.CSafeLoader))
 
 
 def collected(manifests: list[Json], config: BaselineConfig) -> Iterator[Kept]:
