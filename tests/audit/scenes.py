@@ -128,7 +128,7 @@ def configs(draw: st.DrawFn, violated: list[str]) -> str:
 
 SPACES = st.sampled_from(["dev"] * 4 + ["prod", "shop", "legacy", "kube-system"])
 LABELS = st.sampled_from([{}, {"env": "dev"}, {"env": "dev"}])
-DATES = st.sampled_from(["2027-06-30"] * 4 + ["2026-12-05"] * 6 + ["2026-11-22", None, "soon"])
+DATES = st.sampled_from(["2026-12-05"] * 6 + ["2027-06-30"] * 4 + ["2026-11-22", None, "soon"])
 
 
 def _usable(case: cases_format.Case) -> bool:
@@ -144,7 +144,8 @@ def _usable(case: cases_format.Case) -> bool:
 
 
 CASES = [one for one in cases_format.cases() if _usable(one)]
-DENIED = [one for one in CASES if one.expected is Action.DENY]
+WRONG = [one for one in CASES if one.expected in (Action.DENY, Action.WARN)]
+AMONG_OTHERS = [one for one in WRONG if one.spec.otherPolicies or one.spec.cluster]
 
 
 def _any_of(cases: list[cases_format.Case]) -> st.SearchStrategy[cases_format.Case]:
@@ -184,7 +185,7 @@ def objects(draw: st.DrawFn) -> Drawn:
         assume(isinstance(obj, dict) and is_readable(any_kind, obj))
         version = f"{any_kind.group}/v1".lstrip("/")
         return Drawn(any_kind, {**obj, "apiVersion": version, "kind": any_kind.kind})
-    case = draw(st.one_of(_any_of(DENIED), _any_of(DENIED), _any_of(CASES)))
+    case = draw(st.one_of(*map(_any_of, (WRONG, WRONG, CASES, AMONG_OTHERS))))
     obj, resource = copy.deepcopy(case.subject), case.resource
     spec = obj.get("spec", {})
     if not isinstance(spec, dict) or not isinstance(template := spec.get("template"), dict):
@@ -250,7 +251,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         lifted=draw(claims(violated)) if known else Claimed({}, "none"),
         policies=tuple(_named(one, f"other-{at}", space) for at, one in enumerate(beside)),
         facts=facts,
-        now=NOW + draw(st.sampled_from([3.0, 0.0, 3.0, 10.0, 10.0, 200.0, 400.0])) * DAY,
+        now=NOW + draw(st.sampled_from([3.0, 20.0, 3.0, 200.0, 0.0, 10.0, 400.0])) * DAY,
         may=draw(st.booleans()),
     )
 

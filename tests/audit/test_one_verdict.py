@@ -39,7 +39,7 @@ from webhook.audit.judge import namespace_labels
 from webhook.exemptions.claim import EXEMPT, STAMP
 
 pytestmark = pytest.mark.slow
-EXAMPLES = 5000 if os.environ.get("NETREEVE_SCALE") == "full" else 400
+EXAMPLES = 5000 if os.environ.get("NETREEVE_SCALE") == "full" else 600
 
 
 class Played(NamedTuple):
