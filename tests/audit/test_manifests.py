@@ -154,6 +154,18 @@ def test_fields_set_to_null_are_dropped_and_elements_are_not() -> None:
     assert found.object["spec"] == {"b": [None, {}]}
 
 
+def test_of_custom_kinds_nobody_knows_which_nulls_the_api_server_drops() -> None:
+    """But for those of the metadata, which every kind has alike."""
+    text = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\n"
+        "metadata: {name: a, labels: {b: null}}\nspec: {c: null}\n"
+    )
+    (found,) = parse(text.encode(), "m.yaml")
+    assert isinstance(found, Manifest)
+    assert found.object["metadata"] == {"name": "a", "labels": {}}
+    assert found.object["spec"] == {"c": None}
+
+
 def test_folders_are_read_in_order_and_may_hold_other_yaml(tmp_path: Path) -> None:
     for name, text in {
         "b/2.yml": POD,

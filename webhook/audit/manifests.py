@@ -198,7 +198,7 @@ def _objects(
         message = f"{template}: holds a template; render it first"
         yield _wrong(origin, document.line_of(f"{path}.{template}".lstrip(".")), message)
         return
-    yield Manifest(origin, document, path, api_version, kind, _without_nulls(value))
+    yield Manifest(origin, document, path, api_version, kind, _as_sent(value, api_version))
 
 
 def _template(obj: dict[str, Any]) -> str | None:
@@ -214,6 +214,18 @@ def text_at(value: Any, *fields: str) -> str:
     for field in fields:
         value = value.get(field) if isinstance(value, dict) else None
     return value if isinstance(value, str) else ""
+
+
+def _as_sent(obj: dict[str, Any], api_version: str) -> dict[str, Any]:
+    """The object without the nulls that the API server drops before it asks anybody.
+
+    Of a custom kind that depends on its schema, which nobody knows here; so there they are kept,
+    but for the metadata, which every kind has alike.
+    """
+    group = api_version.rpartition("/")[0]
+    if "." not in group or group.endswith(".k8s.io"):
+        return {key: _without_nulls(one) for key, one in obj.items() if one is not None}
+    return {**obj, "metadata": _without_nulls(obj.get("metadata") or {})}
 
 
 def _without_nulls(value: Any) -> Any:
