@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -18,7 +18,7 @@ from tests.controller.api import Api
 from tests.controller.protected import CLIENTS
 from tests.controlplane.cluster import ControlPlane
 from webhook.audit.findings import Report
-from webhook.audit.live.scan import Wanted, audit
+from webhook.audit.live.scan import Progress, Step, Wanted, audit
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
 from webhook.cluster.pages import PAGE
@@ -47,7 +47,7 @@ def service(number: int) -> dict[str, Any]:
     }
 
 
-def audited(plane: ControlPlane, progress: Callable[[str, int], None]) -> Report:
+def audited(plane: ControlPlane, progress: Progress) -> Report:
     async def run() -> Report:
         source = Kubeconfig(str(plane.kubeconfig))
         async with Connection(source, user_agent=AGENT) as connection:
@@ -57,11 +57,11 @@ def audited(plane: ControlPlane, progress: Callable[[str, int], None]) -> Report
 
 
 def test_the_whole_audit_ends_right_when_a_list_expires_in_the_middle(plane: ControlPlane) -> None:
-    whole = audited(plane, lambda name, number: None)
+    whole = audited(plane, lambda step: None)
     start = plane.audit_position()
 
-    def forget(name: str, number: int) -> None:
-        if (name, number) == ("services", PAGE):
+    def forget(step: Step) -> None:
+        if (step.resource, step.objects) == ("services", PAGE):
             text = plane.kubectl(
                 "create", "configmap", "newer", "-n", "default", "-o", "json"
             ).stdout

@@ -34,8 +34,22 @@ from webhook.exemptions.claim import only
 from webhook.exemptions.stamp import Keys
 
 T = TypeVar("T")
-Progress = Callable[[str, int], None]
-"""Called with the collection that is read and the number of objects read so far."""
+
+
+class Step(NamedTuple):
+    """How far an audit is: it reads the collection ``resource``, after ``done`` of ``total``.
+
+    objects: read so far, of all collections.
+    """
+
+    resource: str
+    done: int
+    total: int
+    objects: int
+
+
+Progress = Callable[[Step], None]
+"""Called when a collection is begun, and with every page of it."""
 
 Seen = Callable[[Kind, Stored, msgspec.Raw, Iterable[Finding]], None]
 """Called with every object and what was found in it."""
@@ -67,6 +81,10 @@ async def audit(
     return await _Scan(connection, wanted, progress, seen).run()
 
 
+_AROUND = 3
+"""Collections that are read for what they say of others: namespaces, NetworkPolicies, nodes."""
+
+
 class _Scan:
     def __init__(
         self, connection: Connection, wanted: Wanted, progress: Progress, seen: Seen | None
@@ -79,13 +97,16 @@ class _Scan:
         self._selecting: set[str] = set()
         self._results: dict[str, Result] = {}
         self._lists = Lists(connection)
+        self._done, self._total, self._objects = 0, 0, 0
 
     async def run(self) -> Report:
         wanted = self._wanted
+        kinds = await collections(self._connection, wanted.rules.workloads)
+        self._total = len(kinds) + _AROUND
         around = await self._surroundings()
         provenance = Provenance(self._selecting, wanted.baseline)
         judge = Judge(wanted.rules, around, provenance, lambda: wanted.now, wanted.keys)
-        for kind in await collections(self._connection, wanted.rules.workloads):
+        for kind in kinds:
             resource = kind.resource
             async for body in self._read(kind.version, resource.resource, resource.namespaced):
                 self._judge(judge, kind, body)
@@ -140,7 +161,9 @@ class _Scan:
         self, version: str, resource: str, namespaced: bool
     ) -> AsyncIterator[msgspec.Raw]:
         """The objects of a collection in the namespace that is wanted, or in all."""
-        only, number = self._wanted.namespace, 0
+        self._tell(resource)
+        self._done += 1
+        only = self._wanted.namespace
         if only and resource == "namespaces":  # may be read with a right in it alone
             body = await self._lists.one(path(version, resource, name=only), msgspec.Raw)
             if body is not None:
@@ -148,10 +171,12 @@ class _Scan:
             return
         async for body in self._lists.each(path(version, resource, only if namespaced else "")):
             yield body
-            number += 1
-            if number % PAGE == 0:
-                self._progress(resource, number)
-        self._progress(resource, number)
+            self._objects += 1
+            if self._objects % PAGE == 0:
+                self._tell(resource)
+
+    def _tell(self, resource: str) -> None:
+        self._progress(Step(resource, self._done, self._total, self._objects))
 
 
 def _unreadable(unread: Unread) -> Unreadable:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import NamedTuple
 
 from msgspec.structs import replace
-from rich.console import Console
 
 from policies.model import User
 from webhook.admission.plan import Ruleset
 from webhook.audit.findings import Report
 from webhook.audit.judged import Judged
 from webhook.audit.live.scan import Wanted, audit
+from webhook.cli.wiring.progress import shown
 from webhook.cluster.cache import CONTROLLER_LEASE
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
@@ -38,15 +37,12 @@ async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
     """Raises ClusterError."""
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
     baseline = User(next(iter(asked.controllers), ""))
-    console = Console(file=sys.stderr)
-    with console.status("Connecting ...") as status:  # shows nothing where it is no terminal
+    with shown() as bar:
         async with Connection(source, user_agent=USER_AGENT) as connection:
             keys = await stamp_keys(connection, *asked.secret)
             lease = (asked.secret[0], CONTROLLER_LEASE[1])  # beside the keys
             wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys, lease)
-            report = await audit(
-                connection, wanted, lambda name, number: status.update(f"Reading {name}: {number}")
-            )
+            report = await audit(connection, wanted, bar.read)
             context = source.active() if isinstance(source, Kubeconfig) else ""
             judged = Judged("cluster", (), connection.address, context, asked.namespace)
             return replace(report, judged=judged)

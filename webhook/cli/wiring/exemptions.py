@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
-from rich.console import Console
 
 from policies.model import User
 from webhook.admission.plan import Ruleset
 from webhook.audit.exemptions import Gathering, Listed
 from webhook.audit.live.scan import Wanted, audit
 from webhook.audit.reports import exemptions as reports
+from webhook.cli.wiring.progress import shown
 from webhook.cluster.access import Access
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster, Kubeconfig
@@ -40,22 +40,16 @@ class Asked(NamedTuple):
 async def answer(asked: Asked, kubeconfig: str | None, context: str) -> int:
     """The exit code. Raises ClusterError."""
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
-    console = Console(file=sys.stderr)
-    with console.status("Connecting ...") as status:  # shows nothing where it is no terminal
+    with shown() as bar:
         async with Connection(source, user_agent=USER_AGENT) as connection:
             keys = await stamp_keys(connection, *asked.secret)
             baseline = User(next(iter(asked.controllers), ""))
             wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys)
             gathering = Gathering(asked.rules, keys, asked.now)
-            report = await audit(
-                connection,
-                wanted,
-                lambda name, number: status.update(f"Reading {name}: {number}"),
-                gathering,
-            )
+            report = await audit(connection, wanted, bar.read, gathering)
             listed = gathering.listed()
             if asked.recheck:
-                status.update("Asking about those who granted them")
+                bar.say("Asking about those who granted them")
                 listed = tuple(await _rechecked(connection, listed))
     if keys is None:
         where = "/".join(asked.secret)
