@@ -29,7 +29,7 @@ demo: $(READY) ## Judge the samples of deploy/examples over TLS
 	@$(BIN)/python deploy/demo.py
 
 .PHONY: playground
-playground: control-plane ## A real control plane with the gate, to try things on
+playground: $(READY) ## A real control plane with the gate, to try things on
 	@$(BIN)/python -m tests.install.playground
 
 .PHONY: control-plane

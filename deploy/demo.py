@@ -86,8 +86,9 @@ def main(examples: Path) -> int:
     console = Console(highlight=False)
     try:
         samples = load(examples)
-        with serving(examples / "gateconfig.yaml") as (url, ca):
-            console.print(f"netreeve serve --standalone answers at {url}")
+        with serving(config := examples / "gateconfig.yaml") as (url, ca):
+            console.print(f"netreeve serve --standalone answers at {url}, configured by")
+            console.print(str(config.resolve()), soft_wrap=True)
             with httpx.Client(base_url=url, verify=ssl.create_default_context(cafile=ca)) as client:
                 answers = [ask(client, sample) for sample in samples]
     except (DemoError, httpx.HTTPError) as error:

@@ -110,6 +110,7 @@ def _command(folder: Path) -> Path:
     root, python = shlex.quote(str(ROOT)), shlex.quote(sys.executable)
     command.write_text(COMMAND.format(root=root, python=python))
     command.chmod(0o755)
+    (folder / "kubectl-netreeve").symlink_to(command)  # kubectl netreeve
     return command
 
 

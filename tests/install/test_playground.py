@@ -67,6 +67,8 @@ def test_its_commands_do_what_it_says(commands: list[str]) -> None:
     assert "netreeve.io/exempt-stamp" in done.stdout
     assert folder.exists()
 
+    assert typed(export, "kubectl netreeve version").returncode == 0
+
     exemptions, _, doctor = command.partition("; ")
     listed = typed(export, exemptions)
     assert (listed.returncode, listed.stderr) == (0, "")

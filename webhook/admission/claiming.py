@@ -5,7 +5,7 @@ Reads views; what a claim says is read elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -64,6 +64,12 @@ def is_claiming(view: Any, subjects: tuple[Any, ...]) -> bool:
         if meta is not None and meta.annotations and EXEMPT in meta.annotations:
             return True
     return is_template(subjects) and EXEMPT in annotations_of(meta_of(view))
+
+
+def is_stray(subject: Any) -> bool:
+    """Whether it carries a stamp without a claim, which proves nothing."""
+    annotations = annotations_of(subject.metadata)
+    return STAMP in annotations and EXEMPT not in annotations
 
 
 def meta_of(obj: Any) -> ObjectMeta | None:
@@ -146,6 +152,17 @@ def stamp_patch(subject: Any, text: str | None) -> list[Operation]:
     if text:
         return [{"op": "add", "path": path, "value": text}] if text != had else []
     return [{"op": "remove", "path": path}] if text == "" and had is not None else []
+
+
+def strays(case: Case) -> Iterator[Operation]:
+    """What removes stamps that stand alone: their claim is gone, or somebody wrote them.
+
+    That of a template only together with a change of its own, as in `may_restamp`.
+    """
+    before = {key_of(one): one for one in case.old_subjects}
+    for one in case.subjects:
+        if is_stray(one) and (case.created or may_restamp(one, before.get(key_of(one)), case)):
+            yield from stamp_patch(one, "")
 
 
 def adds_violation(found: Standing, finding: Finding, case: Case) -> bool:

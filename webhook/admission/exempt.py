@@ -24,6 +24,7 @@ from webhook.admission.claiming import (
     metadata_path,
     place_of,
     stamp_patch,
+    strays,
 )
 from webhook.admission.patch import Operation
 from webhook.admission.plan import Ruleset
@@ -154,6 +155,8 @@ class Exemptions:
                 renew=may_restamp(one.subject, one.before, case),
             )  # fmt: skip
             operations += stamp_patch(one.subject, text)
+        if place.made_for is None and not is_compared_by_owner(case):
+            operations += strays(case)
         return tuple(operations), tuple(questions)
 
     def _claimed(self, case: Case, place: Place) -> list[_Claimed]:

@@ -19,7 +19,7 @@ from policies.model import (
     Right,
 )
 from webhook.admission.asking import apply, failed, malformed, mutate
-from webhook.admission.claiming import Case, is_claiming, may_claim
+from webhook.admission.claiming import Case, is_claiming, is_stray, may_claim
 from webhook.admission.cluster import Cluster
 from webhook.admission.exempt import NO_KEYS, Exemptions, Trust
 from webhook.admission.patch import Operation, diff, shell
@@ -150,7 +150,9 @@ class Gate:
     ) -> tuple[tuple[Operation, ...], tuple[Right, ...]]:
         """The operations that stamp exemptions, and the rights that are still to be known."""
         request = review.request
-        if review.stored or request.subresource or not is_claiming(view, subjects):
+        if review.stored or request.subresource:
+            return (), ()
+        if not is_claiming(view, subjects) and not any(map(is_stray, subjects)):
             return (), ()
         case = self._case(lane, request, review, view, subjects)
         return self._exemptions.stamps(case, answers)
