@@ -122,7 +122,7 @@ def test_who_could_not_grant_it_any_more(people: Gated, scene: Scene) -> None:
 def test_without_the_keys_nothing_is_verified(people: Gated, scene: Scene) -> None:
     scene.exempt()
     found = netreeve(people, "exemptions", "-n", DEV, "--stamp-secret", "netreeve/none")
-    assert "no keys in the Secret netreeve/none: stamps are not verified" in found["stderr"]
+    assert "there is no Secret netreeve/none: stamps are not verified" in found["stderr"]
     (one,) = listed(found, scene)
     assert one["state"] == "not verified"
 
@@ -136,4 +136,10 @@ def test_those_who_may_read_less_are_told(people: Gated) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "cannot read pods: you may not list pods in the whole cluster" in done.stdout
-    assert "0 exemptions" in done.stdout
+    assert "0 exemptions" not in done.stdout
+    assert done.stdout.splitlines()[-1] == (
+        "not known how many exemptions there are: none in what could be read"
+    )
+    assert (
+        "you may not get secrets/netreeve-stamp in namespace netreeve: stamps are not verified"
+    ) in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.doctor.patient import NAMESPACE, VERSION, Patient, noted
 from tests.doctor.sicknesses import SICKNESSES
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
+from webhook.doctor import table
 from webhook.doctor.checks import checks
 from webhook.doctor.finding import Severity
 from webhook.doctor.reading import Asked, Look
@@ -70,6 +72,16 @@ def test_before_the_installation_it_says_what_is_missing(control_plane: ControlP
         "not-installed", "enforcement-unknown", "dns-not-found"}  # fmt: skip
     skipped = {one["id"] for one in found["checks"] if one["skipped"]}
     assert {"access", "leader", "coverage", "stage", "proof"} <= skipped
+
+
+def test_the_summary_counts_the_lines_above_it(control_plane: ControlPlane) -> None:
+    out = io.StringIO()
+    found = report(look(control_plane))
+    table.write(found, out)
+    lines = out.getvalue().splitlines()
+    ok, skipped = (sum(line.startswith(f"{word} ") for line in lines) for word in ("ok", "-"))
+    assert lines[-1].endswith(f"; {ok} checks ok, {skipped} not made")
+    assert ok < found.count(Severity.OK)  # some have nothing but notes
 
 
 def test_another_namespace_than_its_own_is_told(well: Patient) -> None:

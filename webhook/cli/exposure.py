@@ -25,8 +25,9 @@ their findings."""
 
 _EPILOG = """\
 Needs list on pods, workloads, Services, EndpointSlices, Ingresses,
-NetworkPolicies, namespaces and nodes; what you may not read is named. With -n,
-rights in the namespace are enough; nothing is known of the others then.
+NetworkPolicies, namespaces and nodes; what you may not read is named. With
+rights in one namespace, -n shows its part of the map, and nothing is known of
+the others and of the nodes: that is said, and the exit code is 2.
 
 Exit codes:
   0  the map is complete

@@ -94,7 +94,10 @@ class Lists:
         if there.unread:
             self.unread += there.unread
             return None
-        self.unread.append(Unread(where, f"{asked.refusal}, only in namespace {self._within}"))
+        # A Namespace is in no namespace.
+        single = f"get namespaces/{self._within}" if asked.resource == "namespaces" else ""
+        part = single or f"in namespace {self._within}"
+        self.unread.append(Unread(where, f"{asked.refusal}, only {part}"))
         return found
 
     def _forbidden(self, where: str, error: RefusedError) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import NamedTuple
 
 import msgspec
 
 from webhook.cluster.apply import path
 from webhook.cluster.connection import Connection
-from webhook.cluster.errors import NotFoundError, ProtocolError, RefusedError
+from webhook.cluster.errors import ProtocolError
+from webhook.cluster.lists import Lists
 from webhook.exemptions.stamp import Keys
 
 STAMP_SECRET = "netreeve-stamp"  # noqa: S105 - a name
@@ -28,21 +30,25 @@ class _Secret(msgspec.Struct):
     data: _Data = msgspec.field(default_factory=_Data)
 
 
-async def stamp_keys(connection: Connection, namespace: str, name: str) -> Keys | None:
-    """None where the Secret is not there, has no keys, or may not be read. Raises ClusterError."""
+class Found(NamedTuple):
+    """missing: why there are no keys, in a clause; "" where there are."""
+
+    keys: Keys | None
+    missing: str = ""
+
+
+async def stamp_keys(connection: Connection, namespace: str, name: str) -> Found:
+    """Raises ClusterError, but not for a Secret that is not there or may not be read."""
     where = path("v1", "secrets", namespace, name)
+    lists = Lists(connection)
+    secret = await lists.one(where, _Secret)
+    if secret is None:
+        there_is_none = f"there is no Secret {namespace}/{name}"
+        return Found(None, lists.unread[0].message if lists.unread else there_is_none)
     try:
-        body = await connection.read(where)
-        data = msgspec.json.decode(body, type=_Secret).data
-        current, previous = (base64.b64decode(one) for one in (data.current, data.previous))
-        return Keys(current, previous or None)
-    except NotFoundError:
-        return None
-    except RefusedError as error:
-        if error.status != 403:
-            raise
-        return None
-    except (msgspec.DecodeError, binascii.Error) as error:
+        current, previous = map(base64.b64decode, (secret.data.current, secret.data.previous))
+        return Found(Keys(current, previous or None))
+    except binascii.Error as error:
         raise ProtocolError(f"{where}: not what an API server answers: {error}") from error
     except ValueError:  # keys that are too short count for nothing
-        return None
+        return Found(None, f"the Secret {namespace}/{name} has no keys")

@@ -70,13 +70,13 @@ def _rest(report: Report) -> Iterator[RenderableType]:
 
 
 def summary(report: Report) -> str:
-    """``2 errors, 1 warning, 3 notes; 11 checks are fine``"""
+    """``2 errors, 1 warning, 3 notes; 11 checks ok``: those that have such a line above."""
     parts = [
         plural(report.count(Severity.ERROR), "error"),
         plural(report.count(Severity.WARNING), "warning"),
         plural(report.count(Severity.INFO), "note"),
     ]
-    fine = report.count(Severity.OK)
-    text = f"{', '.join(parts)}; {plural(fine, 'check')} found nothing wrong"
+    fine = sum(not one.skipped and not one.findings for one in report.outcomes)
+    text = f"{', '.join(parts)}; {plural(fine, 'check')} ok"
     skipped = sum(bool(one.skipped) for one in report.outcomes)
     return f"{text}, {skipped} not made" if skipped else text

@@ -244,7 +244,14 @@ def test_the_table_tells_ways_and_pairs() -> None:
     lines = out.getvalue().splitlines()
     assert lines[0] == "5 ways in from outside"
     assert "    Deployment shop/web  TCP 8080  blocked  by shop/own" in lines
-    assert lines[-1].split()[-4:] == ["nothing", "from", "edge,", "shop"]
+    assert lines[-2].split()[-4:] == ["nothing", "from", "edge,", "shop"]
+    assert lines[-1] == f"  {table.LEGEND}"
+
+
+def test_an_empty_map_needs_no_legend() -> None:
+    out = io.StringIO()
+    table.write(mapped(), out)
+    assert "isolated" not in out.getvalue()
 
 
 @pytest.mark.cluster

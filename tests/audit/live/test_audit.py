@@ -209,6 +209,9 @@ def test_the_map_of_one_namespace_takes_no_more_than_rights_in_it(
     assert missing["pods"] == (
         f"you may not list pods in the whole cluster, only in namespace {running}"
     )
+    assert missing["namespaces"] == (
+        f"you may not list namespaces in the whole cluster, only get namespaces/{running}"
+    )
 
 
 def test_what_the_controller_knows_of_the_network_counts(

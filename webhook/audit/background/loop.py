@@ -204,7 +204,7 @@ class Background:
 
     async def _has_new_keys(self) -> bool:
         """Whether the stamps have other keys than before: made after us, or exchanged."""
-        found = await stamp_keys(self._connection, self._lease[0], STAMP_SECRET)
+        found = (await stamp_keys(self._connection, self._lease[0], STAMP_SECRET)).keys
         if found is None or found == self._keys:
             return False
         self._keys = found

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +22,10 @@ _REACH = {
     "unknown": "dim",
 }
 _VERDICT = {"allowed": "red", "narrowed": "yellow", "blocked": "green", "unknown": "dim"}
+LEGEND = (
+    "isolated: of how many workloads NetworkPolicies decide what comes in (ingress) or goes out "
+    "(egress). Namespaces without pods, or with none but on the node's network, are left out."
+)
 MOST_NAMES = 8
 """Of namespaces in one line; -o json has all of them."""
 
@@ -39,6 +44,8 @@ def _blocks(found: ExposureMap) -> Iterator[RenderableType]:
     yield ""
     yield Text("Who may talk to whom", style="bold")
     yield from _namespaces(found)
+    if found.pairs:
+        yield Padding(Text(LEGEND, style="dim"), (0, 0, 0, 2))
 
 
 def _way(way: Way) -> Iterator[RenderableType]:

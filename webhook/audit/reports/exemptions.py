@@ -57,7 +57,7 @@ def _blocks(found: Sequence[Exemption], unread: Sequence[Unreadable]) -> Iterato
         ticket = f" ({one.ticket})" if one.ticket else ""
         yield Padding(Text(printable(f"{one.reason}{ticket}")), (0, 0, 0, 2))
         yield ""
-    yield Text(summary(found), style="bold")
+    yield Text(summary(found, complete=not unread), style="bold")
 
 
 def _facts(one: Exemption) -> Iterator[str]:
@@ -83,10 +83,15 @@ def _until(one: Exemption) -> str:
     return f"until {moment(one.until)}, {plural(one.daysLeft, 'day')} left"
 
 
-def summary(found: Sequence[Exemption]) -> str:
-    """``3 exemptions: 2 granted, 1 ended; 1 ends within 14 days; 1 not needed any more``"""
+def summary(found: Sequence[Exemption], *, complete: bool = True) -> str:
+    """``3 exemptions: 2 granted, 1 ended; 1 ends within 14 days; 1 not needed any more``
+
+    complete: whether all was read; else there may be more of them.
+    """
+    if not (found or complete):
+        return "not known how many exemptions there are: none in what could be read"
     states = Counter(one.state for one in found)
-    parts = [f"{plural(len(found), 'exemption')}"]
+    parts = [f"{'' if complete else 'at least '}{plural(len(found), 'exemption')}"]
     if states:
         parts[0] += f": {', '.join(f'{number} {state}' for state, number in states.items())}"
     live = [one for one in found if one.state not in ("ended", "invalid")]

@@ -39,7 +39,7 @@ async def answer(asked: Asked, kubeconfig: str | None, context: str) -> Report:
     baseline = User(next(iter(asked.controllers), ""))
     with shown() as bar:
         async with Connection(source, user_agent=USER_AGENT) as connection:
-            keys = await stamp_keys(connection, *asked.secret)
+            keys = (await stamp_keys(connection, *asked.secret)).keys
             lease = (asked.secret[0], CONTROLLER_LEASE[1])  # beside the keys
             wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys, lease)
             report = await audit(connection, wanted, bar.read)

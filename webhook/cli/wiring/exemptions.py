@@ -13,6 +13,7 @@ from webhook.admission.plan import Ruleset
 from webhook.audit.exemptions import Gathering, Listed
 from webhook.audit.live.scan import Wanted, audit
 from webhook.audit.reports import exemptions as reports
+from webhook.audit.reports.words import printable
 from webhook.cli.wiring.progress import shown
 from webhook.cluster.access import Access
 from webhook.cluster.connection import Connection
@@ -42,7 +43,7 @@ async def answer(asked: Asked, kubeconfig: str | None, context: str) -> int:
     source = Kubeconfig(kubeconfig, context) if kubeconfig else InCluster()
     with shown() as bar:
         async with Connection(source, user_agent=USER_AGENT) as connection:
-            keys = await stamp_keys(connection, *asked.secret)
+            keys, missing = await stamp_keys(connection, *asked.secret)
             baseline = User(next(iter(asked.controllers), ""))
             wanted = Wanted(asked.rules, asked.now, asked.namespace, baseline, keys)
             gathering = Gathering(asked.rules, keys, asked.now)
@@ -51,9 +52,8 @@ async def answer(asked: Asked, kubeconfig: str | None, context: str) -> int:
             if asked.recheck:
                 bar.say("Asking about those who granted them")
                 listed = tuple(await _rechecked(connection, listed))
-    if keys is None:
-        where = "/".join(asked.secret)
-        print(f"netreeve: no keys in the Secret {where}: stamps are not verified", file=sys.stderr)
+    if missing:
+        print(f"netreeve: {printable(missing)}: stamps are not verified", file=sys.stderr)
     _FORMATS[asked.output]([one.exemption for one in listed], report.unreadable, sys.stdout)
     return 2 if report.unreadable else 0
 
