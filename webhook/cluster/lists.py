@@ -6,7 +6,7 @@ collection is read into views, and not which.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import NamedTuple, Self, TypeVar
 from urllib.parse import unquote
 
@@ -29,6 +29,21 @@ class Unread(NamedTuple):
     def resource(self) -> str:
         """As RBAC and kubectl name it: ``nodes``, ``deployments.apps``."""
         return _Asked.of(self.path).resource
+
+
+def told(unread: Iterable[Unread]) -> Iterator[str]:
+    """A sentence for each resource: of the whole cluster, or of all namespaces that were asked."""
+    by_resource: dict[str, list[Unread]] = {}
+    for one in unread:
+        by_resource.setdefault(one.resource, []).append(one)
+    for resource, some in by_resource.items():
+        asked = {one: _Asked.of(one.path) for one in some}
+        widest = [one for one in some if not asked[one].namespace] or some
+        if len(widest) > 1 and all(one.message == asked[one].refusal for one in widest):
+            places = ", ".join(asked[one].namespace for one in widest)
+            yield f"you may not list {resource} in namespaces {places}"
+        else:
+            yield from (one.message for one in widest)
 
 
 class Lists:

@@ -44,6 +44,21 @@ def test_adopt_sets_the_label_and_nothing_else(
 
 
 @pytest.mark.usefixtures("dns")
+def test_adopt_takes_over_what_an_earlier_baseline_left(
+    run: Run, control_plane: ControlPlane, namespace: str
+) -> None:
+    """Left over until somebody asks for it again."""
+    (allow_dns, _) = as_json(run("show", namespace, "-o", "json"))["networkPolicies"]
+    control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(allow_dns["manifest"]))
+    assert as_json(run("show", namespace, "-o", "json"))["left"] == ["allow-dns"]
+    code, out, _ = run("adopt", namespace, "--yes")
+    assert code == 0
+    assert "allow-dns     there already" in out
+    assert "default-deny  would be added" in out
+    assert "Left over" not in out
+
+
+@pytest.mark.usefixtures("dns")
 def test_adopt_takes_the_baseline_that_the_configuration_or_the_option_names(
     run: Run, control_plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:

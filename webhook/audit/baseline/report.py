@@ -16,10 +16,13 @@ from webhook.cluster.lists import Unread
 
 
 class Preview(NamedTuple):
-    """looked: how many connections are known. unused: Services whose clients are not known."""
+    """looked: how many connections are known, None where too little could be read to tell.
+
+    unused: Services whose clients are not known.
+    """
 
     severed: tuple[Severed, ...]
-    looked: int
+    looked: int | None
     unused: tuple[str, ...]
     unread: tuple[Unread, ...]
 
@@ -67,7 +70,9 @@ def preview(config: BaselineConfig, found: Standing, ground: Ground, traffic: Tr
         ip_blocks_match_pods=found.cni.ip_blocks_match_pods,
     )
     distinct = {(one.source.title, one.target.title, one.protocol, one.port) for one in known}
-    return Preview(lost, len(distinct), tuple(unused(cluster, name, known)), traffic.unread)
+    unknown = (found.hold and found.uncertain) or (traffic.unread and not known)
+    looked = None if unknown else len(distinct)
+    return Preview(lost, looked, tuple(unused(cluster, name, known)), traffic.unread)
 
 
 def obstacles(found: Standing) -> list[str]:

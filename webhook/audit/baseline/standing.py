@@ -24,13 +24,21 @@ from webhook.audit.baseline.read import Controller, Ground
 from webhook.audit.baseline.views import StoredPolicy
 from webhook.cluster.lists import Unread
 
-State = Literal["as wanted", "missing", "changed", "not ours"]
+State = Literal["as wanted", "missing", "changed", "not ours", "not known"]
+_BESIDE = frozenset({"leases.coordination.k8s.io", "networkpolicies.networking.k8s.io"})
+"""What is read beside the facts: whether a controller runs, and what is there already."""
+_ABSENT = frozenset({
+    "DnsNotFound", "DnsPortUnknown", "DnsServiceNotFound", "NodeLocalAddressUnknown",
+    "ResolverAddressUnknown", "MeshControlPlaneNotFound", "ApiServerNotFound",
+})  # fmt: skip
+"""Problems that say that something does not exist, or tells nothing."""
 
 
 class Rule(NamedTuple):
     """A NetworkPolicy of the baseline. why: one line for each of its rules.
 
-    state: "not ours" where somebody's own policy has its name.
+    state: "not ours" where somebody's own policy has its name, "not known" where those of the
+    namespace could not be read.
     """
 
     name: str
@@ -45,6 +53,7 @@ class Standing(NamedTuple):
     excluded: why it gets no baseline, "" if it may. left: names of generated policies that no
     baseline asks for any more, in the order in which they may be deleted. hold: nothing is
     generated, since no DNS was found. controller: whether one runs, to generate anything.
+    covered: None where that could not be read.
     """
 
     namespace: Namespace
@@ -54,7 +63,7 @@ class Standing(NamedTuple):
     enabled: bool
     excluded: str
     terminating: bool
-    covered: bool
+    covered: bool | None
     hold: bool
     rules: tuple[Rule, ...]
     left: tuple[str, ...]
@@ -67,6 +76,16 @@ class Standing(NamedTuple):
     def taken(self) -> tuple[str, ...]:
         """Names that a policy of the user's own has."""
         return tuple(one.name for one in self.rules if one.state == "not ours")
+
+    @property
+    def uncertain(self) -> bool:
+        """Some facts could not be read: nothing can be said to be absent."""
+        return any(one.resource not in _BESIDE for one in self.unread)
+
+    def as_adopted(self) -> Standing:
+        """Without what only counts as left over while the namespace has no label."""
+        wanted = {one.name for one in self.rules}
+        return self._replace(left=tuple(one for one in self.left if one not in wanted))
 
     @property
     def good(self) -> bool:
@@ -98,10 +117,10 @@ def standing(config: BaselineConfig, ground: Ground, name: str | None = None) ->
     excluded = _excluded(config, namespace.name)
     never = label is None and excluded
     wanted = plan(known, baseline, namespace) if baseline and not never else None
-    observed = {one.name: _observed(one) for one in ground.policies}
+    observed = _all_observed(ground)
     generated = wanted.generated if wanted else ()
     held = label is not None and wanted is not None and wanted.hold
-    return Standing(
+    found = Standing(
         namespace=namespace,
         label=label,
         baseline=chosen,
@@ -109,15 +128,37 @@ def standing(config: BaselineConfig, ground: Ground, name: str | None = None) ->
         enabled=config.enabled,
         excluded=excluded,
         terminating=meta.deletionTimestamp is not None,
-        covered=is_covered(namespace, observed.values()),
+        covered=None if observed is None else is_covered(namespace, observed.values()),
         hold=wanted is not None and wanted.hold,
         rules=tuple(_rules(generated, observed, namespace, chosen)),
-        left=() if held else _left(() if label is None else generated, observed),
+        left=() if held else _left(() if label is None else generated, observed or {}),
         problems=wanted.problems if wanted else (),
         cni=known.cni,
         controller=ground.controller,
         unread=ground.unread,
     )
+    return _uncertain(found) if found.uncertain else found
+
+
+def _uncertain(found: Standing) -> Standing:
+    """What is missing in the facts may be there: no problem and no plugin is known to be absent."""
+    absent = {one.reason for one in found.problems} & _ABSENT
+    problems, cni = tuple(one for one in found.problems if one.reason not in absent), found.cni
+    if absent:
+        dns = "DnsNotFound" in absent
+        what = "which DNS the cluster has" if dns else "whether all that the baseline needs exists"
+        message = f"{what} is not known: what tells it could not be read"
+        problems = (Problem("NotKnown", message), *problems)
+    if cni.state == "unknown":
+        cni = cni._replace(reason="what tells it could not be read")
+    return found._replace(problems=problems, cni=cni)
+
+
+def _all_observed(ground: Ground) -> Mapping[str, Observed] | None:
+    """By name; None where they could not be read."""
+    if any(one.resource == "networkpolicies.networking.k8s.io" for one in ground.unread):
+        return None
+    return {one.name: _observed(one) for one in ground.policies}
 
 
 def _excluded(config: BaselineConfig, name: str) -> str:
@@ -133,13 +174,13 @@ def _observed(stored: StoredPolicy) -> Observed:
 
 def _rules(
     generated: Iterable[Generated],
-    observed: Mapping[str, Observed],
+    observed: Mapping[str, Observed] | None,
     namespace: Namespace,
     baseline: str,
 ) -> Iterator[Rule]:
     for one in generated:
-        there = observed.get(one.name)
-        state: State = "missing"
+        there = (observed or {}).get(one.name)
+        state: State = "not known" if observed is None else "missing"
         if there is not None:
             state = "changed" if _is_ours(there) else "not ours"
             state = "as wanted" if is_as_wanted(there, one, namespace, baseline) else state

@@ -17,9 +17,15 @@ from webhook.audit.baseline.severed import Severed
 from webhook.audit.baseline.standing import Rule, Standing
 from webhook.audit.reports.terminal import PROSE, grid, show
 from webhook.audit.reports.words import plural, printable
+from webhook.cluster.lists import told
 
-_STYLES = {"as wanted": "green", "missing": "yellow", "changed": "bold red", "not ours": "bold red"}
+_STYLES = {
+    "as wanted": "green", "missing": "yellow", "changed": "bold red", "not ours": "bold red",
+    "not known": "dim",
+}  # fmt: skip
+_COVERED = {True: "yes", False: "no", None: "not known"}
 _ENFORCED = {"enforcing": "yes", "not-enforcing": "no", "unknown": "not known"}
+ROLE = "The ClusterRole netreeve-baseline-viewer, bound in the whole cluster, allows all of this."
 HEURISTIC = (
     "Known from Services, EndpointSlices, Ingresses, Gateways, NetworkPolicies, scrape annotations "
     "and the names in environment variables and arguments. What programs read from elsewhere is "
@@ -36,6 +42,8 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
     found = report.standing
     yield Text(f"Namespace {printable(found.namespace.name)}", style="bold")
     yield _facts(report)
+    if report.unread:
+        yield from _section("Could not be read", [*map(_plain, told(report.unread)), _plain(ROLE)])
     if found.rules:
         yield from _section("NetworkPolicies", _rules(found))
     if found.left:
@@ -46,11 +54,10 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
             "Problems", [_pairs((one.reason, one.message) for one in found.problems)]
         )
     if report.preview is not None:
-        yield from _preview(report.preview)
+        yield from _preview(report.preview, complete=not report.unread)
     if report.removal is not None:
-        yield from _removal(report.removal)
-    if report.unread:
-        yield from _section("Could not be read", [_plain(one.message) for one in report.unread])
+        nothing = "not known" if found.covered is None else "nothing: nothing is left over"
+        yield from _removal(report.removal, nothing)
 
 
 def _section(title: str, content: Iterable[RenderableType]) -> Iterator[RenderableType]:
@@ -74,7 +81,7 @@ def _facts(report: Report) -> RenderableType:
     found, verdict = report.standing, report.standing.cni
     pairs = [("Baseline", _baseline(found))]
     if found.label is not None:
-        pairs.append(("Covered", "yes" if found.covered else "no"))
+        pairs.append(("Covered", _COVERED[found.covered]))
     if report.status:
         pairs.append(("Status", "{state} since {since}: {message}".format(**report.status)))
     if found.controller.problem:
@@ -111,11 +118,18 @@ def _rules(found: Standing) -> Iterator[RenderableType]:
 
 
 def _state(found: Standing, rule: Rule) -> str:
-    return "would be added" if found.label is None and rule.state == "missing" else rule.state
+    if found.label is not None:
+        return rule.state
+    return {"missing": "would be added", "as wanted": "there already"}.get(rule.state, rule.state)
 
 
-def _preview(seen: Preview) -> Iterator[RenderableType]:
-    title = f"What would be cut off: {len(seen.severed)} of {plural(seen.looked, 'connection')}"
+def _preview(seen: Preview, *, complete: bool) -> Iterator[RenderableType]:
+    if seen.looked is None:
+        text = "not known: what tells it could not be read"
+        yield from _section("What would be cut off", [_plain(text)])
+        return
+    what = "What would be cut off" + ("" if complete else ", as far as could be read")
+    title = f"{what}: {len(seen.severed)} of {plural(seen.looked, 'connection')}"
     yield from _section(title, (row for one in seen.severed for row in _severed(one)))
     if seen.unused:
         text = (
@@ -127,11 +141,11 @@ def _preview(seen: Preview) -> Iterator[RenderableType]:
     yield _plain(HEURISTIC)
 
 
-def _removal(found: Removal) -> Iterator[RenderableType]:
+def _removal(found: Removal, nothing: str) -> Iterator[RenderableType]:
     going = [f"NetworkPolicy {one.name}" for one in found.policies]
     if found.label is not None:
         going.insert(0, f"the label {BASELINE}={found.label} of the namespace")
-    yield from _section("Would be removed", map(_plain, going or ["nothing: nothing is left over"]))
+    yield from _section("Would be removed", map(_plain, going or [nothing]))
     if found.opened:
         pairs = ((one.workload, "open " + " and ".join(one.directions)) for one in found.opened)
         yield from _section("What would be open", [_pairs(pairs)])

@@ -70,10 +70,15 @@ async def look(asked: Asked, connection: Connection) -> Report:
     found = standing(asked.config, ground, asked.baseline)
     said = written(found.namespace.annotations.get(STATUS))
     report = Report(found, _shown(said) if said.state else {})
+    if asked.action == "show":
+        return report
     if asked.action == "remove":
-        going = removal(asked.config, found, ground, await reader.traffic())
-        return report._replace(removal=going)
-    if asked.action != "show" and found.known and not found.excluded:
+        traffic = await reader.traffic()
+        unread = tuple(sorted({*found.unread, *traffic.unread}))
+        going = removal(asked.config, found, ground, traffic)
+        return report._replace(standing=found._replace(unread=unread), removal=going)
+    report = report._replace(standing=found.as_adopted())
+    if found.known and not found.excluded:
         seen = preview(asked.config, found, ground, await reader.traffic())
         return report._replace(preview=seen)
     return report
