@@ -6,6 +6,8 @@ import io
 import json
 from typing import Any
 
+import pytest
+
 from policies.model import User
 from policies.resources import BUILT_IN, Resource
 from tests.exemptions.world import (
@@ -20,6 +22,7 @@ from tests.exemptions.world import (
     workload,
 )
 from webhook.audit.exemptions import Exemption, Gathering
+from webhook.audit.findings import Unreadable
 from webhook.audit.live.judging import Judge, Kind
 from webhook.audit.live.provenance import Provenance
 from webhook.audit.reports import exemptions as reports
@@ -142,6 +145,24 @@ def test_the_words() -> None:
     assert out.getvalue().endswith(
         "5 exemptions: 1 ended, 4 granted; 1 of them ends within 14 days; 3 not needed any more\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("unread", "count", "none"),
+    [
+        ((), "5 exemptions: ", "0 exemptions"),
+        (("nodes",), "5 exemptions: ", "0 exemptions"),
+        (("nodes", "pods"), "at least 5 exemptions: ", "not known how many exemptions there are: "),
+    ],
+)
+def test_what_was_not_read_is_not_counted_as_none(
+    unread: tuple[str, ...], count: str, none: str
+) -> None:
+    missing = [Unreadable(one, None, f"you may not list {one}") for one in unread]
+    for found, last in ((a_cluster().gather(), count), ([], none)):
+        out = io.StringIO()
+        reports.table(found, missing, out)
+        assert out.getvalue().splitlines()[-1].startswith(last)
 
 
 def test_json() -> None:
