@@ -26,8 +26,10 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: removers}
 rules:
-  - {apiGroups: ["", apps, batch, networking.k8s.io, discovery.k8s.io, coordination.k8s.io],
-     resources: ["*"], verbs: [get, list]}
+  - apiGroups: ["", apps, batch, networking.k8s.io, discovery.k8s.io, coordination.k8s.io,
+      gateway.networking.k8s.io]
+    resources: ["*"]
+    verbs: [get, list]
   - {apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [delete]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

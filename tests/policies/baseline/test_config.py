@@ -12,6 +12,7 @@ import yaml
 from policies.baseline import dns
 from policies.baseline.config import Baseline, BaselineConfig
 from policies.baseline.presets import Allow
+from webhook.audit.baseline import standing
 from webhook.config.convert import Converter
 from webhook.config.parameters import field_texts, structs_in
 
@@ -158,7 +159,7 @@ def test_the_documentation_has_every_setting() -> None:
 
 
 def test_the_documentation_has_every_reason() -> None:
-    sources = (Path(dns.__file__).parent).glob("*.py")
+    sources = [*Path(dns.__file__).parent.glob("*.py"), Path(standing.__file__)]
     given = {one for path in sources for one in _REASON.findall(path.read_text())}
     explained = set(re.findall(r"^\| `([A-Z]\w+)` \|", DOCS.read_text(), re.MULTILINE))
     assert given == explained
