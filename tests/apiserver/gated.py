@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -22,7 +21,7 @@ from typing import Any
 from policies import catalogue
 from tests.controlplane.certs import Authority
 from tests.controlplane.cluster import ControlPlane
-from tests.controlplane.process import Process, Spawner
+from tests.controlplane.process import Process, Spawner, free_port
 from tests.controlplane.wait import wait_for
 from webhook.config.registration import registered
 
@@ -68,13 +67,6 @@ def webhook_rules(*, mutating: bool) -> list[dict[str, Any]]:
         }
         for rule in (rules.mutating if mutating else rules.validating)
     ]
-
-
-def free_port() -> int:
-    """A loopback port that nobody has now, and that the server gets again when restarted."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 class Gate:

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.apiserver.gated import free_port
-from tests.controlplane.process import Process, Spawner
+from tests.controlplane.process import Process, Spawner, free_port
 from tests.controlplane.wait import wait_for
 
 USER = "system:serviceaccount:netreeve:netreeve-control"

@@ -4,7 +4,9 @@ Knows operating-system processes and loopback ports, and nothing of Kubernetes. 
 signals processes that it started itself.
 """
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -120,6 +122,21 @@ class Port:
     def close(self) -> None:
         """Let the port go."""
         self._socket.close()
+
+
+_QUIET = range(20_000, 32_000)
+"""Ports below those that Linux gives to connections as their own (from 32768 on)."""
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody has now, for a server that takes it in a moment, and again later.
+
+    No connection takes it meanwhile, as those would that go from an address of ours to itself.
+    """
+    for port in random.sample(_QUIET, 100):
+        with contextlib.suppress(OSError), socket.create_server((host, port)):
+            return port
+    raise RuntimeError(f"no port of {host} is free")
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

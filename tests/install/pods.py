@@ -22,7 +22,7 @@ import httpx
 
 from tests.controller.api import Api, Json
 from tests.controlplane.cluster import ControlPlane
-from tests.controlplane.process import Process, Spawner
+from tests.controlplane.process import Process, Spawner, free_port
 from tests.controlplane.wait import wait_for
 from tests.install.mounts import Mount, Volume, content, volume
 
@@ -44,13 +44,6 @@ def address() -> str:
         probe.connect(("203.0.113.1", 9))
         found: str = probe.getsockname()[0]
         return found
-
-
-def free_port(host: str) -> int:
-    """A port that nobody has now."""
-    with socket.create_server((host, 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 class Pod:
