@@ -111,7 +111,9 @@ def test_the_audit_log_has_the_whole_write(control_plane: ControlPlane, namespac
         return [
             event
             for event in control_plane.audit_events(start)
-            if event["verb"] == "create" and event["objectRef"].get("namespace") == namespace
+            if event["verb"] == "create"
+            and event["objectRef"]["resource"] == "pods"  # controllers create others there
+            and event["objectRef"].get("namespace") == namespace
         ]
 
     event = wait_for(creations, 10, "the audit event")[0]
