@@ -99,13 +99,7 @@ def _add_options(action: argparse.ArgumentParser) -> None:
         "read; without it, every baseline is a default-deny and DNS",
     )
     options.add_cluster(action)
-    action.add_argument(
-        "-o",
-        "--output",
-        choices=("table", "json"),
-        default="table",
-        help="table for people (the default), json for programs",
-    )
+    options.add_output(action)
     options.add_lease(action)
 
 

@@ -52,13 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how the certificates stand",
         description="How the certificates stand.",
     )
-    show.add_argument(
-        "-o",
-        "--output",
-        choices=("table", "json"),
-        default="table",
-        help="table for people (the default), json for programs",
-    )
+    options.add_output(show)
     _add_common(show, "show")
     text = "have the certificate of the servers, the CA or the stamp key replaced"
     rotate = actions.add_parser("rotate", help=text, description=f"{text[0].upper()}{text[1:]}.")

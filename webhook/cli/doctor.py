@@ -51,13 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="netreeve",
         help="where Netreeve is installed (default: %(default)s)",
     )
-    command.add_argument(
-        "-o",
-        "--output",
-        choices=("table", "json"),
-        default="table",
-        help="table for people (the default), json for programs",
-    )
+    options.add_output(command)
     command.add_argument(
         "--fail-on",
         choices=("error", "warning"),

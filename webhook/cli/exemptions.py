@@ -50,13 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="ask whether those who granted them could still do so",
     )
     options.add_stamp_secret(command)
-    command.add_argument(
-        "-o",
-        "--output",
-        choices=("table", "json"),
-        default="table",
-        help="table for people (the default), json for programs",
-    )
+    options.add_output(command)
     options.add_cluster(command)
     options.add_config(command)
     command.set_defaults(run=run)

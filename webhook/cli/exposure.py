@@ -68,13 +68,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     options.add_cluster(command)
     options.add_config(command)
-    command.add_argument(
-        "-o",
-        "--output",
-        choices=tuple(FORMATS),
-        default="table",
-        help="table for people (the default), json for programs",
-    )
+    options.add_output(command)
     command.set_defaults(run=run)
 
 

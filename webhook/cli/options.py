@@ -94,6 +94,17 @@ def kubeconfig(args: argparse.Namespace) -> str | None:
     return named[0] if named else str(default)
 
 
+def add_output(command: argparse.ArgumentParser) -> None:
+    """``-o``: for commands with one table."""
+    command.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="table for people (the default), json for programs",
+    )
+
+
 def add_health(command: argparse.ArgumentParser) -> None:
     """``--health-listen``."""
     command.add_argument(
