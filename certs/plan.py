@@ -105,7 +105,7 @@ def due(state: State, names: Sequence[str], now: datetime, lives: Lives = Lives(
         return Step.PUBLISH
     if _is_authority_due(state, newest, now):
         return Step.ADD
-    return Step.DROP if _droppable(state, now, lives) else None
+    return Step.DROP if _droppable(state, now) else None
 
 
 def take(
@@ -129,7 +129,7 @@ def take(
         return replace(state, leaf=pair, bundle=bundle(row), renew=False)
     if step is Step.PUBLISH:
         return replace(state, bundle=bundle(row))
-    gone = _droppable(state, now, lives)
+    gone = _droppable(state, now)
     return replace(state, authorities=tuple(one for one in row if one not in gone))
 
 
@@ -219,7 +219,7 @@ def _is_authority_due(state: State, newest: Authority, now: datetime) -> bool:
     return wanted or now >= renewal(newest.certificate)
 
 
-def _droppable(state: State, now: datetime, lives: Lives) -> list[Authority]:
+def _droppable(state: State, now: datetime) -> list[Authority]:
     """Those of which no certificate can be valid any more, nor is one served."""
     return [
         one

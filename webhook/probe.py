@@ -59,7 +59,7 @@ async def served(peer: Peer, seconds: float = SECONDS) -> bytes:
         return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"").encode()
 
 
-async def prove(peer: Peer, bundle: bytes, seconds: float = SECONDS) -> None:
+async def prove(peer: Peer, bundle: bytes) -> None:
     """See a server deny the known-bad object, over TLS that ``bundle`` (PEM) verifies.
 
     Raises NotProvenError; BusyError where the next attempt will say more.
@@ -69,7 +69,7 @@ async def prove(peer: Peer, bundle: bytes, seconds: float = SECONDS) -> None:
         context.load_verify_locations(cadata=bundle.decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
         raise NotProvenError(f"the CA bundle cannot be used: {error}") from error
-    async with _connected(peer, context, seconds) as (reader, writer):
+    async with _connected(peer, context, SECONDS) as (reader, writer):
         writer.write(_request(peer))
         answer = b""
         while (piece := await reader.read(LONGEST_ANSWER)) and len(answer) <= LONGEST_ANSWER:

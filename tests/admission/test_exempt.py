@@ -557,7 +557,7 @@ class TestPasses:
         assert not world.send(JANE, "deployments", backup).allowed
         assert world.send(ANNA, "deployments", backup).allowed
 
-    def test_ephemeral_containers_of_an_exempt_pod(self, world: World) -> None:
+    def test_ephemeral_containers_of_an_exempt_pod(self) -> None:
         config = load("{apiVersion: netreeve.io/v1alpha1, kind: GateConfig, profile: strict}")
         strict = World(ruleset(config))
         strict.rights = {(ANNA, "net-capabilities", "dev"), (ANNA, "host-network", "dev")}

@@ -121,7 +121,7 @@ class Gate:
             return False
 
     def configuration(
-        self, kind: str, path: str, rules: Sequence[dict[str, Any]], fail: str = "Fail"
+        self, kind: str, path: str, rules: Sequence[dict[str, Any]]
     ) -> dict[str, Any]:
         """A webhook configuration that sends every namespace's requests to this server."""
         return {
@@ -133,7 +133,7 @@ class Gate:
                     "name": NAME,
                     "admissionReviewVersions": ["v1"],
                     "sideEffects": "None",
-                    "failurePolicy": fail,
+                    "failurePolicy": "Fail",
                     "timeoutSeconds": 5,
                     "matchPolicy": "Equivalent",
                     "clientConfig": {
@@ -206,11 +206,11 @@ class Gated:
 
 
 @contextmanager
-def gated_cluster(folder: Path, *, controllers: bool = True) -> Iterator[Gated]:
+def gated_cluster(folder: Path) -> Iterator[Gated]:
     """A control plane with a running gate that is not registered yet."""
     with ExitStack() as stack:
         control_plane = stack.enter_context(
-            ControlPlane(folder=folder / "control-plane", service_account_admission=controllers)
+            ControlPlane(folder=folder / "control-plane", service_account_admission=True)
         )
         gate = Gate(folder / "gate", control_plane, stack)
         gate.start()

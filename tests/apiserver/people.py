@@ -152,10 +152,8 @@ class Scene:
     def replace(self, user: str, obj: dict[str, Any], *, where: str = DEV) -> Reply:
         return self.send(user, "PUT", _path(obj["kind"], where, obj["metadata"]["name"]), obj)
 
-    def patch(
-        self, user: str, kind: str, patch: Any, *, name: str = "", sub: str = "", where: str = DEV
-    ) -> Reply:
-        path = _path(kind, where, name or self.name) + (f"/{sub}" if sub else "")
+    def patch(self, user: str, kind: str, patch: Any, *, name: str = "", sub: str = "") -> Reply:
+        path = _path(kind, DEV, name or self.name) + (f"/{sub}" if sub else "")
         return self.send(user, "PATCH", path, patch, MERGE)
 
     def apply(self, user: str, obj: dict[str, Any], manager: str) -> Reply:
@@ -171,8 +169,8 @@ class Scene:
     def get(self, kind: str, name: str = "", where: str = DEV) -> dict[str, Any]:
         return self.send("admin", "GET", _path(kind, where, name or self.name)).body
 
-    def exists(self, kind: str, name: str = "", where: str = DEV) -> bool:
-        return self.send("admin", "GET", _path(kind, where, name or self.name)).allowed
+    def exists(self, kind: str, name: str = "") -> bool:
+        return self.send("admin", "GET", _path(kind, DEV, name or self.name)).allowed
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Those of this scene, by their label."""

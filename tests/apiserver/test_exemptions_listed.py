@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +26,9 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: felix}]
 """
 
 
-def netreeve(gated: Gated, *arguments: str, kubeconfig: Path | None = None) -> Any:
+def netreeve(gated: Gated, *arguments: str) -> Any:
     """The JSON that a command prints."""
-    way = kubeconfig or gated.control_plane.kubeconfig
+    way = gated.control_plane.kubeconfig
     done = subprocess.run(
         [sys.executable, "-m", "webhook", *arguments, "--kubeconfig", str(way), "-o", "json"],
         capture_output=True, text=True, check=False, timeout=120,

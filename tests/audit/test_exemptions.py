@@ -75,8 +75,8 @@ def a_cluster() -> Cluster:
     return world
 
 
-def past_the_gate(world: Cluster, resource: str, obj: dict[str, Any], where: str = "dev") -> None:
-    world.send("jane", resource, obj, where=where, mutating=False, validating=False)
+def past_the_gate(world: Cluster, resource: str, obj: dict[str, Any]) -> None:
+    world.send("jane", resource, obj, mutating=False, validating=False)
 
 
 def test_what_is_exempt_and_what_for() -> None:

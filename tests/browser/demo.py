@@ -121,7 +121,7 @@ def _team(number: int, team: str, name: str) -> Iterator[Json]:
         odd = number % 11 == 4 and part == "worker"
         yield _workload(kind, name, part, port, **({"hostNetwork": True} if odd else {}))
         yield _service(name, part, 80 if part == "web" else port, **_type(number, part))
-    yield _ingress(team, name)
+    yield _ingress(name)
     if number % 6 != 5:
         yield from _closed(name, name.removeprefix(team))
     if number % 8 == 3:
@@ -139,7 +139,7 @@ def _type(number: int, part: str) -> Json:
     return {}
 
 
-def _ingress(team: str, name: str) -> Json:
+def _ingress(name: str) -> Json:
     backend = {"service": {"name": "web", "port": {"number": 80}}}
     path = {"path": "/", "pathType": "Prefix", "backend": backend}
     return _object(

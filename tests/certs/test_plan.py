@@ -93,11 +93,11 @@ def test_a_new_authority_is_published_before_it_signs() -> None:
     assert [bool(one.pair.key) for one in state.authorities] == [True, False]
 
 
-def rotated(now: datetime = NOW) -> State:
+def rotated() -> State:
     """A new CA has signed; the old one is still trusted, and servers serve both certificates."""
-    before = replace(settled(now), rotate=True)
-    state = steps(before, now)[1]
-    state = steps(replace(state, carried=known(state)), now)[1]
+    before = replace(settled(NOW), rotate=True)
+    state = steps(before, NOW)[1]
+    state = steps(replace(state, carried=known(state)), NOW)[1]
     assert state.leaf
     assert before.leaf
     both = frozenset({state.leaf.certificate, before.leaf.certificate})

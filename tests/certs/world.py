@@ -62,12 +62,12 @@ class Controller:
 
 
 class World:
-    def __init__(self, offsets: tuple[timedelta, timedelta], servers: int = 2) -> None:
+    def __init__(self, offsets: tuple[timedelta, timedelta]) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.objects: Objects = {name: Stored(0) for name in CONFIGURATIONS}
         self.controllers = [Controller(one) for one in offsets]
         self.api_servers: list[Objects] = [dict(self.objects), dict(self.objects)]
-        self.servers: list[Pair | None] = [None] * servers
+        self.servers: list[Pair | None] = [None] * 2
         self._version = 0
         self._unmounted = timedelta(0)
         for one in self.controllers:

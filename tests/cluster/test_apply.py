@@ -233,7 +233,7 @@ def test_admission_that_says_no_is_no_missing_right(
 
 
 def test_a_json_patch_takes_a_scheduling_gate_from_a_pod(
-    plane: ControlPlane, writer: Path, api: CoreV1Api, space: str
+    plane: ControlPlane, writer: Path, space: str
 ) -> None:
     pod = {
         "apiVersion": "v1",

@@ -74,17 +74,16 @@ def pod(plane: ControlPlane, tmp_path: Path, token: str) -> InCluster:
     return InCluster(environ, str(tmp_path / "token"), str(tmp_path / "ca.crt"))
 
 
-def write_kubeconfig(
-    folder: Path, cluster: dict[str, Any], user: dict[str, Any], name: str = "kubeconfig"
-) -> Kubeconfig:
+def write_kubeconfig(folder: Path, cluster: dict[str, Any], user: dict[str, Any]) -> Kubeconfig:
+    file = folder / "kubeconfig"
     config = {
         "clusters": [{"name": "here", "cluster": cluster}],
         "users": [{"name": "me", "user": user}],
         "contexts": [{"name": "mine", "context": {"cluster": "here", "user": "me"}}],
         "current-context": "mine",
     }
-    (folder / name).write_text(json.dumps(config))
-    return Kubeconfig(str(folder / name))
+    file.write_text(json.dumps(config))
+    return Kubeconfig(str(file))
 
 
 Configure = Callable[[dict[str, Any]], Kubeconfig]

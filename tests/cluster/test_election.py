@@ -152,9 +152,7 @@ def test_the_next_one_waits_and_takes_over_at_once_when_it_is_released(
     assert spec(leases, lease)["holderIdentity"] == ""
 
 
-def test_leads_again_over_what_was_released(
-    leases: CoordinationV1Api, lease: str, make: Make
-) -> None:
+def test_leads_again_over_what_was_released(make: Make) -> None:
     for number in range(3):
         with standing(make("restarted")) as one:
             one.await_lead(SOON)
@@ -186,7 +184,7 @@ def test_silence_ends_the_work_before_another_leads(
 
 
 def test_what_arrives_late_makes_no_second_leader(
-    make: Make, detour: Path, middlebox: Middlebox, terms: Terms
+    make: Make, detour: Path, middlebox: Middlebox
 ) -> None:
     late, other = make("late", detour), make("other")
     with standing(late):

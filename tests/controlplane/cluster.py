@@ -20,7 +20,6 @@ from typing import Any, Self
 from urllib.request import Request, urlopen
 
 from kubernetes.client import ApiClient, CoreV1Api
-from kubernetes.dynamic import DynamicClient
 
 from tests.controlplane import build, clients, flags, nodes
 from tests.controlplane.certs import Authority, signing_key
@@ -50,8 +49,8 @@ class ControlPlane:
     `binaries` maps program names to files, by default whatever `build.ensure()` finds or builds.
     `folder` receives logs, certificates and kubeconfigs and then stays; without it they are in a
     temporary folder. `service_account_admission` is on when there is a controller manager to
-    make the default ServiceAccounts, since without those no pod could be created. Component
-    flags come after ours, so they win.
+    make the default ServiceAccounts, since without those no pod could be created.
+    `apiserver_flags` come after ours, so they win.
     """
 
     def __init__(
@@ -60,10 +59,7 @@ class ControlPlane:
         controller_manager: bool = False,
         scheduler: bool = False,
         service_account_admission: bool | None = None,
-        etcd_flags: Sequence[str] = (),
         apiserver_flags: Sequence[str] = (),
-        controller_manager_flags: Sequence[str] = (),
-        scheduler_flags: Sequence[str] = (),
         binaries: Mapping[str, Path] | None = None,
         folder: Path | None = None,
     ) -> None:
@@ -75,12 +71,7 @@ class ControlPlane:
         self._service_account_admission = (
             controller_manager if service_account_admission is None else service_account_admission
         )
-        self._extra = {
-            ETCD: etcd_flags,
-            APISERVER: apiserver_flags,
-            CONTROLLER_MANAGER: controller_manager_flags,
-            SCHEDULER: scheduler_flags,
-        }
+        self._apiserver_flags = apiserver_flags
         self._binaries = binaries
         self._wanted_folder = folder
         self._stack = ExitStack()
@@ -126,14 +117,6 @@ class ControlPlane:
         if groups is None:
             groups = (ADMIN_GROUP,) if user == ADMIN else ()
         return self._credentials.api_client(user, groups)
-
-    def dynamic(self, user: str = ADMIN, groups: Sequence[str] | None = None) -> DynamicClient:
-        """A client for objects as dictionaries, of every kind that is served at this moment."""
-        # The library's own cache is one file per server URL in the system's temporary folder,
-        # and our ports come again.
-        cache = tempfile.mktemp(prefix="discovery-", suffix=".json", dir=self.folder)
-        client = self.api_client(user, groups)
-        return DynamicClient(client, cache_file=cache)  # type: ignore[no-untyped-call]
 
     def kubectl(
         self,
@@ -256,17 +239,16 @@ class ControlPlane:
         scheduler = self._credentials.kubeconfig("system:kube-scheduler")
         arguments = {
             ETCD: flags.etcd(self._layout),
-            APISERVER: flags.apiserver(self._layout, self._service_account_admission),
+            APISERVER: (
+                *flags.apiserver(self._layout, self._service_account_admission),
+                *self._apiserver_flags,
+            ),
             CONTROLLER_MANAGER: flags.controller_manager(self._layout, manager),
             SCHEDULER: flags.scheduler(self._layout, scheduler),
         }
         return {
-            name: Process(
-                name,
-                (self._programs[name], *ours, *self._extra[name]),
-                self.folder / f"{name}.log",
-            )
-            for name, ours in arguments.items()
+            name: Process(name, (self._programs[name], *given), self.folder / f"{name}.log")
+            for name, given in arguments.items()
         }
 
     def _launch(self, *names: str) -> None:

@@ -139,11 +139,11 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise RuntimeError(f"no port of {host} is free")
 
 
-def tail(log: Path, lines: int = TAIL_LINES) -> str:
+def tail(log: Path) -> str:
     """The last lines of a log file, or a note that there are none."""
     if not log.exists():
         return "(no log)"
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) or "(empty log)"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:]) or "(empty log)"
 
 
 def _start(argv: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:

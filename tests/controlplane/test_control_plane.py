@@ -132,10 +132,10 @@ def test_warnings_reach_the_user(control_plane: ControlPlane, namespace: str) ->
 
 
 def test_services_are_dual_stack(control_plane: ControlPlane, namespace: str) -> None:
-    """Both ranges are served; the dynamic client works with plain dictionaries."""
-    services = control_plane.dynamic().resources.get(api_version="v1", kind="Service")
-    created = services.create(body=DUAL_STACK, namespace=namespace).to_dict()
-    assert created["spec"]["ipFamilies"] == ["IPv4", "IPv6"]
+    """Both ranges are served."""
+    create(control_plane, namespace, DUAL_STACK)
+    query = ("service", "example", "-n", namespace, "-o", "jsonpath={.spec.ipFamilies}")
+    assert json.loads(control_plane.kubectl("get", *query).stdout) == ["IPv4", "IPv6"]
 
 
 def test_objects_and_controllers_outlive_an_apiserver_restart(

@@ -16,7 +16,6 @@ from tests.helm.render import Object, objects, parse, webhooks
 
 pytestmark = pytest.mark.cluster
 SERVICE = ("create", "service", "clusterip", "any", "--tcp=80", "--dry-run=server")
-CONFIGURATIONS = ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"]
 
 
 @pytest.mark.parametrize("stage", manifests.STAGES)

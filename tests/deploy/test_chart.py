@@ -153,7 +153,7 @@ class TestConfiguration:
         ],
         ids=["empty", "much"],
     )
-    def test_the_program_accepts_it(self, stage: str, config: Object, tmp_path: Path) -> None:
+    def test_the_program_accepts_it(self, stage: str, config: Object) -> None:
         found = objects({"stage": stage, "config": config}, namespace="gate")
         text = only(found, "ConfigMap", "netreeve-config")["data"]["config.yaml"]
         gate = load(text)

@@ -104,8 +104,8 @@ class Answer:
 class World(Offline):
     """rights: (user, policy, namespace); "" for every policy, and for the whole cluster."""
 
-    def __init__(self, rules: Ruleset = STANDARD, keys: Keys | None = None) -> None:
-        self.ring = KeyRing(keys or Keys(KEY))
+    def __init__(self, rules: Ruleset = STANDARD) -> None:
+        self.ring = KeyRing(Keys(KEY))
         self.gate = Gate(rules, self, keys=self.ring)
         self.rights: set[tuple[str, str, str]] = set()
         self.now = NOW

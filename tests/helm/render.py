@@ -44,11 +44,9 @@ def parse(text: str) -> list[Object]:
     return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
-def objects(
-    values: Mapping[str, Any] = NO_VALUES, *, namespace: str = NAMESPACE, chart: Path = CHART
-) -> list[Object]:
+def objects(values: Mapping[str, Any] = NO_VALUES, *, namespace: str = NAMESPACE) -> list[Object]:
     """The same as objects, in Helm's order. Raises RenderError."""
-    return parse(template(values, namespace=namespace, chart=chart))
+    return parse(template(values, namespace=namespace))
 
 
 def only(found: list[Object], kind: str, name: str) -> Object:

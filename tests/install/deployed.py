@@ -100,20 +100,18 @@ class Deployed:
 
         return _found(leading, "a controller to lead")
 
-    def await_active(self, seconds: float = SOON) -> None:
+    def await_active(self) -> None:
         """Until a violation is denied, by what the controller has filled."""
         wait_for(
             lambda: "denied the request" in self.create_service(NODE_PORT).stderr,
-            seconds,
+            SOON,
             "the gate to deny",
         )
 
-    def create_service(
-        self, spec: Mapping[str, Any], *, namespace: str = SHOP, name: str = "marker"
-    ) -> subprocess.CompletedProcess[str]:
+    def create_service(self, spec: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
         """A dry run; never raises."""
         body = {"apiVersion": "v1", "kind": "Service", "spec": spec,
-                "metadata": {"name": name, "namespace": namespace}}  # fmt: skip
+                "metadata": {"name": "marker", "namespace": SHOP}}  # fmt: skip
         arguments = ("create", "--dry-run=server", "-f", "-")
         return self.kubectl(*arguments, stdin=json.dumps(body), check=False)
 

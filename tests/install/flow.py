@@ -23,6 +23,8 @@ from tests.controlplane.wait import wait_for
 
 SECONDS = 15.0
 """For one request; the API server itself gives a webhook five."""
+PATIENCE = 180.0
+"""For many answers, on a busy machine."""
 STARTING = 'service \\"netreeve-serve\\" not found'
 """An API server that listens and is not ready yet has not heard of any Service; it fails closed."""
 WORKERS = 32
@@ -78,10 +80,10 @@ class Traffic:
                 self._ended.set()
                 clock.join()
 
-    def await_more(self, count: int, seconds: float = 180.0) -> None:
+    def await_more(self, count: int) -> None:
         """Until so many further requests have been answered."""
         goal = self.seen.total + count
-        wait_for(lambda: self.seen.total >= goal, seconds, f"{count} more answers")
+        wait_for(lambda: self.seen.total >= goal, PATIENCE, f"{count} more answers")
 
     def _send_on_time(self, client: httpx.Client, workers: ThreadPoolExecutor) -> None:
         due = time.monotonic()

@@ -29,7 +29,6 @@ OBJECTS = Path(__file__).with_name("installed.yaml")
 KINDS = {"validating": "Validating", "mutating": "Mutating"}
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
-CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 SOON = 30.0
 OVERLAP = 2
 """Seconds instead of 60: the one API server hears of changes at once."""
@@ -59,7 +58,6 @@ CONTROL: Json = {
     }
 }
 VIOLATION = {"spec": {"type": "NodePort", "ports": [{"port": 80}]}}
-HARMLESS = {"spec": {"ports": [{"port": 80}]}}
 
 
 def webhooks(kind: str, *, fail: str = "Fail") -> Json:
@@ -96,7 +94,7 @@ class Installed:
         self.plane, self.pods, self.api = plane, pods, api
         self.kubectl = plane.kubectl
 
-    def serve(self, count: int = 1) -> list[Pod]:
+    def serve(self, count: int) -> list[Pod]:
         """Servers, not ready before there are certificates."""
         return [self.pods.start(SERVE) for _ in range(count)]
 
@@ -142,9 +140,9 @@ class Installed:
         data: dict[str, Any] = found.get("data") or {}
         return {key: base64.b64decode(value) for key, value in data.items()}
 
-    def await_active(self, seconds: float = SOON) -> None:
+    def await_active(self) -> None:
         """Until a violation is denied, and what mutates does."""
-        wait_for(self.is_active, seconds, "the webhook configurations to work")
+        wait_for(self.is_active, SOON, "the webhook configurations to work")
 
     def is_active(self) -> bool:
         denied = "node-port" in self.create("services", VIOLATION).stderr

@@ -84,7 +84,7 @@ def leader(installed: Installed) -> Pod:
     return found
 
 
-def await_filled(installed: Installed, seconds: float = SECONDS) -> None:
+def await_filled(installed: Installed) -> None:
     """Until the live webhooks are what they should be, in the controller's own words."""
     matches = [
         f'netreeve_webhooks_match{{resource="{kind}webhookconfigurations"}}' for kind in KINDS
@@ -95,7 +95,7 @@ def await_filled(installed: Installed, seconds: float = SECONDS) -> None:
         active = all(installed.webhooks(kind) for kind in KINDS)
         return active and all(metrics.get(one) == 1.0 for one in matches)
 
-    wait_for(filled, seconds, "the webhook configurations to be what they should be")
+    wait_for(filled, SECONDS, "the webhook configurations to be what they should be")
 
 
 def test_nothing_is_active_before_a_server_is_seen_to_deny(bare: Installed) -> None:

@@ -30,9 +30,9 @@ class Traffic:
     handshakes: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def more(self, count: int = 5) -> None:
-        """Wait until that many of each have been done after now."""
-        wanted = self.writes + count, self.handshakes + count
+    def more(self) -> None:
+        """Wait until five of each have been done after now."""
+        wanted = self.writes + 5, self.handshakes + 5
         wait_for(
             lambda: bool(self.failures) or (self.writes, self.handshakes) >= wanted, SECONDS, "more"
         )

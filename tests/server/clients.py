@@ -102,9 +102,9 @@ def connected(address: Address, ca: Path) -> Iterator[ssl.SSLSocket]:
         yield secure
 
 
-def read_answer(connection: ssl.SSLSocket, method: str = "POST") -> Answer:
+def read_answer(connection: ssl.SSLSocket) -> Answer:
     """The next answer on a connection, read no further than its end."""
-    response = http.client.HTTPResponse(connection, method=method)
+    response = http.client.HTTPResponse(connection, method="POST")
     response.begin()
     return _answer(response)
 

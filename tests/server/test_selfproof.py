@@ -77,8 +77,8 @@ def test_an_overloaded_server_is_no_wrong_one(directory: Path) -> None:
 
 
 @contextmanager
-def proving(server: Running, name: str = NAME) -> Iterator[SelfProof]:
-    yield SelfProof(peer(server, name), server.directory, lambda: server.certificates.missing)
+def proving(server: Running) -> Iterator[SelfProof]:
+    yield SelfProof(peer(server), server.directory, lambda: server.certificates.missing)
 
 
 def attempts(one: SelfProof, count: int = 1) -> str:

@@ -255,7 +255,7 @@ def test_a_configuration_with_errors_stops_the_start(
     assert "No such file" in failed(capsys, "--standalone", "--config", str(tmp_path / "none"))
 
 
-def test_a_port_in_use_stops_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_stops_the_start(capsys: pytest.CaptureFixture[str]) -> None:
     with bind(parse("127.0.0.1:0")) as sock:
         said = failed(capsys, "--standalone", "--listen", str(bound(sock)))
     assert "Address already in use; name another address with --listen" in said

@@ -53,11 +53,11 @@ def replace(server: Running, pair: Pair) -> None:
     (server.directory / "tls.key").write_bytes(pair.key)
 
 
-def new_pair(server: Running, names: tuple[str, ...] = ("localhost",)) -> Pair:
+def new_pair(server: Running) -> Pair:
     """Of a new CA, which clients trust from now on."""
     ca = authority("another CA", now=now(), life=DAY)
     server.ca.write_bytes(ca.certificate)
-    return leaf(ca, names, now=now(), life=DAY)
+    return leaf(ca, ("localhost",), now=now(), life=DAY)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

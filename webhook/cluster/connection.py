@@ -86,11 +86,10 @@ class Connection:
         if opened:
             await opened.session.close()
 
-    async def read(
-        self, path: str, params: Mapping[str, str] = {}, *, seconds: float | None = None
-    ) -> bytes:
-        """The whole answer to a GET, in so many seconds. Raises ClusterError."""
-        return await self._whole(_Request("GET", path, params), seconds)
+    async def read(self, path: str, params: Mapping[str, str] = {}) -> bytes:
+        """The whole answer to a GET. Raises ClusterError."""
+        async with self._ask(_Request("GET", path, params), self._timeout) as response:
+            return await response.read()
 
     async def headers(self, path: str) -> Mapping[str, str]:
         """Of the answer to a GET, whose body is not read. Raises ClusterError."""
@@ -111,15 +110,13 @@ class Connection:
 
         After an UnreachableError nobody knows whether it was done, or still will be.
         """
-        return await self._whole(_Request(method, path, params, body, content_type), seconds)
-
-    async def _whole(self, request: _Request, seconds: float | None) -> bytes:
+        request = _Request(method, path, params, body, content_type)
         try:
             # Around everything, for credentials may have to be loaded first.
             async with asyncio.timeout(seconds), self._ask(request, self._timeout) as response:
                 return await response.read()
         except TimeoutError as error:
-            raise UnreachableError(f"{request.path}: no answer in {seconds:g} s") from error
+            raise UnreachableError(f"{path}: no answer in {seconds:g} s") from error
 
     @asynccontextmanager
     async def watch(

@@ -119,9 +119,8 @@ class Sent:
 
     PATIENCE = 5.0
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         self._until: dict[str, float] = {}
-        self._clock = clock
 
     @contextmanager
     def sending(self, key: str) -> Iterator[None]:
@@ -129,7 +128,7 @@ class Sent:
 
         The watch may be faster than the answer to what was written.
         """
-        self._until[key] = self._clock() + self.PATIENCE
+        self._until[key] = time.monotonic() + self.PATIENCE
         try:
             yield
         except BaseException:
@@ -138,7 +137,7 @@ class Sent:
 
     def waits(self, key: str) -> bool:
         until = self._until.get(key)
-        if until is None or self._clock() < until:
+        if until is None or time.monotonic() < until:
             return until is not None
         del self._until[key]
         return False

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from webhook.doctor.seen import Seen
 
 
+NAMED = 3
+"""How many of a list a text names."""
+
+
 class Severity(enum.Enum):
     """error: something does not work, or will not after a power cut. warning: it may not."""
 
@@ -72,10 +76,10 @@ class Check:
     about: About = "the cluster"
 
 
-def some(texts: list[str], most: int = 3) -> str:
+def some(texts: list[str]) -> str:
     """``a, b, c and 4 more``"""
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+    more = f" and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
+    return ", ".join(texts[:NAMED]) + more
 
 
 def moment(time: datetime) -> str:

@@ -123,13 +123,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True):
     template: PodTemplate = PodTemplate()
 
 
-class WorkloadStatus(msgspec.Struct, frozen=True):
-    readyReplicas: int | None = None
-
-
 class Deployment(Named, frozen=True):
     spec: WorkloadSpec = WorkloadSpec()
-    status: WorkloadStatus = WorkloadStatus()
 
     @property
     def account(self) -> str:

@@ -171,13 +171,13 @@ def test_reports_in_namespaces_are_written_and_emptied(
         plane.kubectl("delete", "-f", str(CRDS))
 
 
-def result(number: int, *, namespace: str = "", text: str = "must not be NodePort") -> Result:
+def result(number: int, *, text: str = "must not be NodePort") -> Result:
     return Result(
         file="",
         line=0,
         apiVersion="v1",
         kind="Service",
-        namespace=namespace or f"shop-{number}",
+        namespace=f"shop-{number}",
         name=f"web-{number}",
         status="denied",
         findings=(Found("node-port", Action.DENY, "spec.type", text, "use ClusterIP", id="1"),),

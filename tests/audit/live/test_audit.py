@@ -122,7 +122,7 @@ def test_a_pod_shows_what_its_template_has_not(
     assert found["Deployment/edge"]["folded"] == 3
 
 
-def test_an_ordinary_cluster_is_clean(audit: Audit, namespace: str) -> None:
+def test_an_ordinary_cluster_is_clean(audit: Audit) -> None:
     """What the control plane itself writes is no finding, its endpoints included."""
     _, report = audit("--profile", "strict")
     own = [one for one in report["objects"] if one["namespace"] in ("default", "kube-system", "")]

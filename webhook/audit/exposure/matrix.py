@@ -15,7 +15,7 @@ from policies.network_policies.effective import Allow, Side
 from webhook.audit.baseline.cluster import Actor
 from webhook.audit.exposure.bits import Classes, Labels, bits
 from webhook.audit.exposure.model import Pair
-from webhook.audit.exposure.ports import EVERY, Ports, common, opened, words
+from webhook.audit.exposure.ports import EVERY, NONE, Ports, common, opened, words
 from webhook.audit.exposure.sides import Sides
 
 Open: TypeAlias = dict[Ports, int]
@@ -27,7 +27,7 @@ def reachable(
 ) -> Iterator[Pair]:
     """Every pair of namespaces with pods, by their names; a pod's way to itself is not counted."""
     classes = Classes(actors, namespaces, sides)
-    found = _both(classes, _let_in(classes), _let_out(classes))
+    found = _both(_let_in(classes), _let_out(classes))
     names = sorted(classes.of_namespace)
     columns = {name: list(_column(classes, found, name, names)) for name in names}
     for position in range(len(names)):
@@ -75,7 +75,7 @@ def _add(classes: Classes, rule: Allow, sources: int, found: list[Open]) -> None
         found[position][at] |= sources
 
 
-def _both(classes: Classes, let_in: list[Open], let_out: list[Open]) -> list[Open]:
+def _both(let_in: list[Open], let_out: list[Open]) -> list[Open]:
     """For every class, who reaches it on what: both ends have to agree."""
     found: list[Open] = []
     for inwards, outwards in zip(let_in, let_out, strict=True):
@@ -83,7 +83,7 @@ def _both(classes: Classes, let_in: list[Open], let_out: list[Open]) -> list[Ope
         for some, sources in inwards.items():
             for others, senders in outwards.items():
                 ports, who = common(some, others), sources & senders
-                if who and ports != frozenset():
+                if who and ports != NONE:
                     here[ports] |= who
         found.append(here)
     return found

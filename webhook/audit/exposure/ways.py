@@ -64,7 +64,7 @@ class Ways:
         for one in found:
             by_kind.setdefault(_ON_NODES.get(one.kind, ""), []).append(one)
         if any(one.kind is Kind.LOAD_BALANCER for one in found):
-            yield self._balancer(raw, service, found)
+            yield self._balancer(raw, found)
         for kind, some in by_kind.items():
             if kind:
                 yield self._on_nodes(kind, raw, some)
@@ -74,7 +74,7 @@ class Ways:
                 opens = (_number("TCP", one.number),)
                 yield Way("health check node port", title, meta.namespace, "nodes", opens)
 
-    def _balancer(self, raw: views.Service, service: Service, found: Found) -> Way:
+    def _balancer(self, raw: views.Service, found: Found) -> Way:
         spec, meta = raw.spec, raw.metadata
         assert spec is not None
         sources = tuple(one.value for one in found if one.kind is Kind.SOURCE_RANGE)

@@ -16,7 +16,7 @@ from policies.model import Remedy
 from webhook.audit.findings import Report, Result
 from webhook.audit.fix.edits import CannotError, edit
 from webhook.audit.manifests import Manifest, in_chunk
-from webhook.config.chunks import Chunk, chunks
+from webhook.config.chunks import chunks
 from webhook.config.yamltext import read
 
 _MARK = b"\xef\xbb\xbf"
@@ -78,13 +78,13 @@ def plan(file: str, data: bytes, results: Iterable[Result]) -> Plan:
         for manifest in in_chunk(chunk, file):
             queue = waiting.get((manifest.line or 0, getattr(manifest, "kind", "")))
             if isinstance(manifest, Manifest) and queue:
-                text, problems = _edited(text, chunk, manifest, queue.pop(0))
+                text, problems = _edited(text, manifest, queue.pop(0))
                 refused += problems
         after.append(mark + text.encode())
     return Plan(file, data, b"".join(after), tuple(refused))
 
 
-def _edited(text: str, chunk: Chunk, manifest: Manifest, result: Result) -> tuple[str, list[str]]:
+def _edited(text: str, manifest: Manifest, result: Result) -> tuple[str, list[str]]:
     refused: list[str] = []
     root = _steps(manifest.path)
     for remedy, place in _remedies(result).values():
