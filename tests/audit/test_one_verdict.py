@@ -31,12 +31,12 @@ from tests.audit.scenes import (
 )
 from tests.audit.ways import Admission, Admitted, Around, Json, audited, checked
 from tests.exemptions.world import NOW
-from webhook.admission.exempt import Trust
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import EXEMPTION, Finding
 from webhook.audit.findings import Result
 from webhook.audit.judge import namespace_labels
 from webhook.exemptions.claim import EXEMPT, STAMP
+from webhook.exemptions.standing import Trust
 
 pytestmark = pytest.mark.slow
 EXAMPLES = 5000 if os.environ.get("NETREEVE_SCALE") == "full" else 600

@@ -18,7 +18,6 @@ from policies.model import CREATE, NOTHING_KNOWN, ClusterFacts, Right, User
 from policies.network_policies.views import NetworkPolicy
 from policies.resources import Resource
 from webhook.admission.cluster import Offline
-from webhook.admission.exempt import Trust
 from webhook.admission.gate import Gate
 from webhook.admission.plan import Ruleset
 from webhook.admission.ratchet import Answers
@@ -36,6 +35,7 @@ from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster
 from webhook.exemptions.claim import only
 from webhook.exemptions.stamp import KeyRing, Keys
+from webhook.exemptions.standing import Trust
 from webhook.server.app import Webhook
 
 Json = dict[str, Any]

@@ -5,13 +5,11 @@ The gate judges first; it asks here only for objects that have findings or claim
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
-from policies.model import DELETE, NEVER_OLD, Action, Request, Right
+from policies.model import NEVER_OLD, Action, Right
 from webhook.admission.claiming import (
     Case,
     adds_violation,
@@ -26,6 +24,8 @@ from webhook.admission.claiming import (
     stamp_patch,
     strays,
 )
+from webhook.admission.cluster import Cluster
+from webhook.admission.outside import Outside
 from webhook.admission.patch import Operation
 from webhook.admission.plan import Ruleset
 from webhook.admission.ratchet import Answers
@@ -43,36 +43,17 @@ from webhook.admission.refusals import (
 )
 from webhook.admission.verdict import Exempt, Finding
 from webhook.exemptions.claim import EXEMPT, Problem
-from webhook.exemptions.owners import Workload, owner, workload
+from webhook.exemptions.owners import owner, workload
 from webhook.exemptions.stamp import KeyRing
 from webhook.exemptions.standing import (
-    Annotations,
     Origin,
     Place,
     Standing,
     Terms,
-    proven,
+    Trust,
     standing,
     wanted_stamp,
 )
-
-
-class Trust(enum.Enum):
-    """How a claim counts that nobody has granted yet.
-
-    ASK: not at all, until it is known that its writer has the right. SHOW: not at all, but reports
-    show it. ACCEPT: as if it were granted.
-    """
-
-    ASK = "ask"
-    SHOW = "show"
-    ACCEPT = "accept"
-
-
-class NamespaceCache(Protocol):
-    """The part of `admission.cluster.Cluster` that exemptions need."""
-
-    def exemption(self, namespace: str) -> Mapping[str, str]: ...
 
 
 class _Claimed(NamedTuple):
@@ -96,21 +77,15 @@ class Exemptions:
     known of namespaces in `cluster`."""
 
     def __init__(
-        self, ruleset: Ruleset, cluster: NamespaceCache | None, ring: KeyRing, trust: Trust
+        self, ruleset: Ruleset, cluster: Cluster | None, ring: KeyRing, trust: Trust
     ) -> None:
         policies = [step.policy for step in ruleset.steps]
         self._known = frozenset(one.id for one in policies if one.validate and one.exemptable)
         others = frozenset(one.id for one in policies) - self._known
         self._conditions = ruleset.exemptions.conditions(self._known, others)
         self._owners = ruleset.exemptions.owners()
-        self._granted = ruleset.exemptions.granted
-        self._cluster, self._ring, self._trust = cluster, ring, trust
-
-    def surround(self, request: Request) -> bool:
-        """Whether anything but the object itself could exempt it."""
-        if request.operation == DELETE:
-            return False
-        return bool(self._granted or (self._cluster and self._cluster.exemption(request.namespace)))
+        self._ring, self._trust = ring, trust
+        self.outside = Outside(ruleset.exemptions.granted, cluster, trust)
 
     def apply(
         self, case: Case, findings: list[Finding], answers: Answers, refused: Action
@@ -229,7 +204,7 @@ class Exemptions:
             return finding
         if claimed is not None and not claimed.claim.names(finding.policy):
             claimed = None
-        other = self._from_outside(finding.policy, case)
+        other = self.outside.exemption(finding.policy, case, self._terms)
         if other and not (claimed and adds_violation(claimed, finding, case)):
             return exempted(finding, other)
         if claimed is None:
@@ -266,35 +241,6 @@ class Exemptions:
             finding,
             "its exemption is for what was there before; to change it takes the right to exempt "
             f"from {names}",
-        )
-
-    def _from_outside(self, policy: str, case: Case) -> Exempt | None:
-        """The exemption that the configuration or the object's namespace gives, if any."""
-        for grant in self._granted:
-            if grant.covers(policy, case.request, case.now):
-                return exempt_until("configuration", grant.reason, grant.ends, case.now)
-        request = case.request
-        if self._cluster is None or not request.namespace or request.resource == "namespaces":
-            return None
-        annotations = self._cluster.exemption(request.namespace)
-        if not annotations:
-            return None
-        return self._from_namespace(annotations, policy, case)
-
-    def _from_namespace(self, annotations: Annotations, policy: str, case: Case) -> Exempt | None:
-        place = Place("", Workload("Namespace", case.request.namespace))
-        if self._trust is Trust.ASK:
-            found = proven(annotations, place, self._terms)
-            if found is None or not found[0].names(policy) or found[0].ended(case.now):
-                return None
-            claim, stamp = found
-            return exempt_until("namespace", claim.reason, claim.until, case.now, by=stamp.by)
-        how = standing(annotations, {}, place, self._terms, case.now, created=True)
-        if how is None or how.counts_until(case.now) or not how.claim.names(policy):
-            return None
-        granted = self._trust is Trust.ACCEPT
-        return exempt_until(
-            "namespace", how.claim.reason, how.claim.until, case.now, granted=granted
         )
 
 

@@ -21,7 +21,7 @@ from policies.model import (
 from webhook.admission.asking import apply, failed, malformed, mutate
 from webhook.admission.claiming import Case, is_claiming, is_stray, may_claim
 from webhook.admission.cluster import Cluster
-from webhook.admission.exempt import NO_KEYS, Exemptions, Trust
+from webhook.admission.exempt import NO_KEYS, Exemptions
 from webhook.admission.patch import Operation, diff, shell
 from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.ratchet import (
@@ -34,6 +34,7 @@ from webhook.admission.ratchet import (
 )
 from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
 from webhook.exemptions.stamp import KeyRing
+from webhook.exemptions.standing import Trust
 
 Steps = tuple[Step, ...]
 END_OF_TIME = 2.0e11
@@ -187,7 +188,7 @@ class Gate:
             case = self._case(lane, request, review, view, subjects)
             refused = self._strongest_here(steps, request, view)
             findings, needed = self._exemptions.apply(case, findings, answers, refused)
-        elif self._exemptions.surround(request):
+        elif self._exemptions.outside.surrounds(request):
             case = Case(request, review.now, review.stored, view, subjects)
             findings, needed = self._exemptions.apply(case, findings, answers, Action.OFF)
         findings, questions = lift(findings, answers)

@@ -12,7 +12,6 @@ from msgspec import UNSET
 
 from policies.model import Action, Remedy, Request, Violation
 from policies.resources import Resource
-from webhook.admission.exempt import Trust
 from webhook.admission.gate import END_OF_TIME, Gate
 from webhook.admission.messages import ending_of
 from webhook.admission.plan import Ruleset
@@ -34,6 +33,7 @@ from webhook.audit.sources import Sources
 from webhook.audit.surroundings import Surroundings
 from webhook.audit.templates import pod_templates
 from webhook.config.positions import Position, Problem
+from webhook.exemptions.standing import Trust
 
 
 def check(

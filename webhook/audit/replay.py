@@ -18,7 +18,6 @@ import msgspec
 from policies.model import CREATE, UPDATE, Request, User
 from policies.resources import BUILT_IN, Resource, by_resource, custom
 from webhook.admission.cluster import Offline
-from webhook.admission.exempt import Trust
 from webhook.admission.gate import END_OF_TIME, Gate, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding, in_order
@@ -26,6 +25,7 @@ from webhook.audit.check import found
 from webhook.audit.findings import Asker, Report, Result, Unreadable, status_of
 from webhook.audit.judge import NAME_LABEL
 from webhook.exemptions.claim import ending
+from webhook.exemptions.standing import Trust
 
 MOST_REMEMBERED = 256 << 20
 """Bytes of objects that later updates are compared with; those longest untouched go first."""

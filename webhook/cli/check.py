@@ -8,7 +8,6 @@ import time
 
 from msgspec.structs import replace
 
-from webhook.admission.exempt import Trust
 from webhook.admission.plan import Ruleset
 from webhook.audit.check import check
 from webhook.audit.findings import Report
@@ -17,6 +16,7 @@ from webhook.audit.manifests import name
 from webhook.audit.sources import Sources
 from webhook.cli import fixing, options, outputs
 from webhook.config import ConfigError, ruleset
+from webhook.exemptions.standing import Trust
 
 _DESCRIPTION = """\
 Judges manifests as the gate would judge them when they are created in a

@@ -68,6 +68,18 @@ class Origin(enum.Enum):
     KEPT = "kept"
 
 
+class Trust(enum.Enum):
+    """How a claim counts that nobody has granted yet.
+
+    ASK: not at all, until it is known that its writer has the right. SHOW: not at all, but reports
+    show it. ACCEPT: as if it were granted.
+    """
+
+    ASK = "ask"
+    SHOW = "show"
+    ACCEPT = "accept"
+
+
 class Standing(msgspec.Struct, frozen=True):
     """A claim and what it takes to count.
 

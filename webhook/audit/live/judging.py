@@ -12,7 +12,6 @@ import msgspec
 from policies.model import CREATE, Request
 from policies.resources import Resource
 from webhook.admission.cluster import Cluster
-from webhook.admission.exempt import Trust
 from webhook.admission.gate import Gate, Review
 from webhook.admission.plan import Ruleset
 from webhook.admission.verdict import Finding
@@ -21,6 +20,7 @@ from webhook.audit.findings import Result, status_of
 from webhook.audit.live.provenance import Provenance
 from webhook.audit.live.stored import Stored, StoredPod, StoredService
 from webhook.exemptions.stamp import KeyRing, Keys
+from webhook.exemptions.standing import Trust
 
 _VIEWS: dict[str, type[Stored]] = {"services": StoredService, "pods": StoredPod}
 
