@@ -6,6 +6,8 @@ from typing import Any, TextIO
 
 import msgspec
 
+from policies.baseline.cni import Verdict
+from webhook.audit.baseline.removal import Removal
 from webhook.audit.baseline.report import Report
 from webhook.audit.baseline.severed import Severed
 
@@ -16,27 +18,14 @@ def write(report: Report, out: TextIO) -> None:
     content: dict[str, Any] = {
         "apiVersion": "netreeve.io/v1alpha1",
         "kind": "BaselineReport",
-        "namespace": {
-            "name": found.namespace.name,
-            "label": found.label,
-            "baseline": found.baseline,
-            "configured": found.known,
-            "excluded": found.excluded,
-            "covered": found.covered,
-            "status": dict(report.status),
-        },
+        "namespace": _namespace(report),
         "networkPolicies": [
             {"name": one.name, "state": one.state, "why": one.why, "manifest": one.manifest}
             for one in found.rules
         ],
         "left": found.left,
         "problems": [one._asdict() for one in found.problems],
-        "enforcement": {
-            "state": found.cni.state,
-            "reason": found.cni.reason,
-            "plugins": [one._asdict() for one in found.cni.plugins],
-            "notes": found.cni.notes,
-        },
+        "enforcement": _enforcement(found.cni),
         "controller": found.controller._asdict(),
         "unreadable": [one._asdict() for one in report.unread],
     }
@@ -46,15 +35,41 @@ def write(report: Report, out: TextIO) -> None:
         content["unusedServices"] = seen.unused
     if report.adopted is not None:
         content["adopted"] = report.adopted
-    if (going := report.removal) is not None:
-        content["removal"] = {
-            "networkPolicies": [one.name for one in going.policies],
-            "label": going.label,
-            "opened": [one._asdict() for one in going.opened],
-            "severed": [_severed(one) for one in going.severed],
-        }
+    if report.removal is not None:
+        content["removal"] = _removal(report.removal)
         content["removed"] = report.removed
     out.write(msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+
+
+def _namespace(report: Report) -> dict[str, Any]:
+    found = report.standing
+    return {
+        "name": found.namespace.name,
+        "label": found.label,
+        "baseline": found.baseline,
+        "configured": found.known,
+        "excluded": found.excluded,
+        "covered": found.covered,
+        "status": dict(report.status),
+    }
+
+
+def _enforcement(found: Verdict) -> dict[str, Any]:
+    return {
+        "state": found.state,
+        "reason": found.reason,
+        "plugins": [one._asdict() for one in found.plugins],
+        "notes": found.notes,
+    }
+
+
+def _removal(going: Removal) -> dict[str, Any]:
+    return {
+        "networkPolicies": [one.name for one in going.policies],
+        "label": going.label,
+        "opened": [one._asdict() for one in going.opened],
+        "severed": [_severed(one) for one in going.severed],
+    }
 
 
 def _severed(one: Severed) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,8 @@ from policies.network_policies.views import NetworkPolicy
 from webhook.audit.baseline.cluster import Actor, Cluster
 from webhook.audit.baseline.contacts import Contact
 from webhook.audit.baseline.remedy import Remedy, remedy
+
+Policies: TypeAlias = dict[str, list[NetworkPolicy]]
 
 
 class Severed(NamedTuple):
@@ -39,19 +41,12 @@ def severed(
 
     without: the names of the policies that it would lose.
     """
-    now: dict[str, list[NetworkPolicy]] = {}
-    for policy in cluster.policies:
-        now.setdefault((policy.metadata and policy.metadata.namespace) or "", []).append(policy)
+    now = _by_namespace(cluster.policies)
     made = [msgspec.convert(one, NetworkPolicy) for one in generated]
     kept = [one for one in now.get(namespace, ()) if _name(one) not in without]
     planned = {**now, namespace: [*kept, *made]}
-    nodes = cluster.node_addresses
-    found: dict[tuple[str, str, str, int], list[Contact]] = {}
-    for one in contacts:
-        key = (one.source.title, one.target.title, one.protocol, one.port)
-        found.setdefault(key, []).append(one)
 
-    def passes(policies: Mapping[str, list[NetworkPolicy]], one: Contact) -> bool:
+    def passes(policies: Policies, one: Contact) -> bool:
         ends = {end.namespace for end in (one.source, one.target) if isinstance(end, Actor)}
         speaking = [policy for name in ends for policy in policies.get(name, ())]
         return any(
@@ -63,11 +58,27 @@ def severed(
         Severed(
             *key,
             tuple(dict.fromkeys(one.evidence for one in same)),
-            remedy(same[0], namespace, nodes),
+            remedy(same[0], namespace, cluster.node_addresses),
         )
-        for key, same in sorted(found.items())
+        for key, same in sorted(_by_connection(contacts).items())
         if passes(now, same[0]) and not passes(planned, same[0])
     )
+
+
+def _by_namespace(policies: Iterable[NetworkPolicy]) -> Policies:
+    found: Policies = {}
+    for one in policies:
+        found.setdefault((one.metadata and one.metadata.namespace) or "", []).append(one)
+    return found
+
+
+def _by_connection(contacts: Iterable[Contact]) -> dict[tuple[str, str, str, int], list[Contact]]:
+    """Source, target, protocol and port."""
+    found: dict[tuple[str, str, str, int], list[Contact]] = {}
+    for one in contacts:
+        key = (one.source.title, one.target.title, one.protocol, one.port)
+        found.setdefault(key, []).append(one)
+    return found
 
 
 def _name(policy: NetworkPolicy) -> str:
