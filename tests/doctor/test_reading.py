@@ -121,15 +121,7 @@ def test_who_may_not_read_everything_is_told_what(well: Patient) -> None:
                 "namespaces", "services", "endpointslices"], "verbs": ["get", "list"]},
         ],
     }  # fmt: skip
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "webhook-viewer"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                    "name": "webhook-viewer"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": VIEWER}],
-    }  # fmt: skip
-    with well.there(role, binding):
+    with well.there(role, bound("webhook-viewer", VIEWER)):
         found = well.examine(kubeconfig=well.plane.kubeconfig_for("vera", (VIEWER,)))
     assert found.exit_code(Severity.ERROR) == 2
     assert {"/api/v1/namespaces/netreeve/secrets/netreeve-tls",
@@ -143,6 +135,41 @@ def test_who_may_not_read_everything_is_told_what(well: Patient) -> None:
     assert not outcomes["rescue"].skipped
     assert not outcomes["rescue"].findings
     assert "known-bad-refused-by-others" in noted(found)
+
+
+def test_what_may_not_be_read_takes_nothing_else_away(well: Patient) -> None:
+    """Everything is asked at once; the Secret and the nodes alone are refused."""
+    readable = {
+        "": ["namespaces", "services", "configmaps"], "apps": ["*"], "discovery.k8s.io": ["*"],
+        "admissionregistration.k8s.io": ["*"], "coordination.k8s.io": ["*"],
+    }  # fmt: skip
+    role: dict[str, Any] = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "no-secrets"},
+        "rules": [
+            *({"apiGroups": [group], "resources": some, "verbs": ["get", "list"]}
+              for group, some in readable.items()),
+            {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"],
+             "verbs": ["create"]},
+        ],
+    }  # fmt: skip
+    with well.there(role, bound("no-secrets", "system:no-secrets")):
+        found = well.examine(kubeconfig=well.plane.kubeconfig_for("nora", ("system:no-secrets",)))
+    assert {one.resource for one in found.unread} == {"nodes", "secrets"}
+    skipped = {one.check.id for one in found.outcomes if one.skipped}
+    assert skipped == {"certificates", "dns", "enforcement"}
+
+
+def bound(role: str, group: str) -> dict[str, Any]:
+    """A binding of a ClusterRole to a group."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group}],
+    }
 
 
 def test_without_an_api_server_there_is_one_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ collection is read into views, and not which.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple, Self, TypeVar
 from urllib.parse import unquote
 
@@ -58,6 +59,13 @@ class Lists:
         self._connection = connection
         self._page = page
         self._within = within
+
+    @contextmanager
+    def part(self) -> Iterator[Lists]:
+        """Lists whose `unread` is what this block alone was refused; it is remembered here too."""
+        own = Lists(self._connection, self._page, self._within)
+        yield own
+        self.unread += own.unread
 
     async def all(
         self, where: str, type: type[T], params: Mapping[str, str] = {}

@@ -93,6 +93,7 @@ def test_rights_to_everything_but_network_policies(
     assert answer[0] == 2
     assert {one["state"] for one in report["networkPolicies"]} == {"not known"}
     assert (report["namespace"]["covered"], report["problems"]) == (None, [])
+    assert report["controller"]["state"] != "unknown"
     _, out, _ = run("remove", namespace, "--yes", kubeconfig=kubeconfig)
     assert "nothing is left over" not in out
     control_plane.kubectl("delete", "clusterrolebinding,clusterrole", role)

@@ -128,13 +128,13 @@ class Reader:
         where = path("v1", "namespaces", name=namespace)
         found = decode(where, await self._connection.read(where), Object)
         policies, known, controller = await asyncio.gather(
-            self._all(
+            self._lists.all(
                 path("networking.k8s.io/v1", "networkpolicies", namespace), views.StoredPolicy
             ),
             facts(self._connection, self._lists, config),
             self._controller(),
         )
-        return Ground(found, tuple(policies), known, self._taken(), controller)
+        return Ground(found, tuple(policies or ()), known, self._taken(), controller)
 
     async def traffic(self) -> Traffic:
         return await traffic(self._lists)
@@ -150,15 +150,11 @@ class Reader:
     async def _controller(self) -> Controller:
         namespace, name = self._lease
         params = {"fieldSelector": f"metadata.name={name}"}
-        before = len(self._lists.unread)
-        found = await self._all(path(API_VERSION, "leases", namespace), LeaseObject, params)
-        if len(self._lists.unread) > before:
+        with self._lists.part() as lists:
+            found = await lists.all(path(API_VERSION, "leases", namespace), LeaseObject, params)
+        if lists.unread:
             return Controller("unknown", "")
         return controller(f"{namespace}/{name}", found[0].spec if found else None, self._now)
-
-    async def _all(self, where: str, type: type[T], params: Mapping[str, str] = {}) -> list[T]:
-        """Every object of a collection; none where it is not served, or may not be read."""
-        return await self._lists.all(where, type, params) or []
 
 
 async def traffic(lists: Lists) -> Traffic:
