@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import NamedTuple
+
+import msgspec
 
 from policies.baseline import cni, dns, meshes, presets, verbatim
 from policies.baseline.config import Baseline, BaselineConfig
@@ -25,6 +28,8 @@ from policies.network_policies.managed import (
 
 DENY_SPEC: Json = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 WHY = "netreeve.io/why"
+LONGEST_SPEC = 8192
+"""Bytes of JSON."""
 
 
 class Namespace(NamedTuple):
@@ -45,7 +50,7 @@ class Generated(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """A NetworkPolicy as the API server has it; spec is its plain JSON, nothing left out."""
+    """A NetworkPolicy as the API server has it; spec is its plain JSON, `shortened` or whole."""
 
     name: str
     labels: Mapping[str, str]
@@ -161,6 +166,15 @@ def manifest(generated: Generated, namespace: Namespace, baseline: str) -> Json:
     }
 
 
+def shortened(spec: Mapping[str, object]) -> Mapping[str, object]:
+    """As much of a spec as can be kept of any number: of a long one its hash.
+
+    No baseline of ours has a long one; those of an administrator, and of forgers, may.
+    """
+    text = msgspec.json.encode(spec, order="sorted")
+    return spec if len(text) <= LONGEST_SPEC else {"sha256": sha256(text).hexdigest()}
+
+
 def is_as_wanted(
     observed: Observed, generated: Generated, namespace: Namespace, baseline: str
 ) -> bool:
@@ -170,7 +184,7 @@ def is_as_wanted(
     """
     return (
         observed.name == generated.name
-        and observed.spec == generated.spec
+        and observed.spec in (generated.spec, shortened(generated.spec))
         and observed.labels.get(BASELINE) == baseline
         and _is_of(observed, namespace)
     )

@@ -46,7 +46,8 @@ def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Itera
 
 _TOO_MANY = Violation(
     "spec",
-    f"must be judged with the namespace's other policies, which have over {MOST_TOGETHER} entries",
+    f"must be judged with the namespace's other policies, which have over {MOST_TOGETHER} entries "
+    "or 2 MiB",
     "remove policies and blocks that are no longer needed, or join blocks to wider ones",
     keys=NEVER_OLD,  # what the new version does together with the others is not known
 )

@@ -19,6 +19,8 @@ from policies.network_policies.views import (
     NetworkPolicyEgressRule,
     NetworkPolicyIngressRule,
     NetworkPolicyPeer,
+    NetworkPolicyPort,
+    NetworkPolicySpec,
 )
 from policies.selectors import LabelSelector
 
@@ -34,6 +36,13 @@ MOST_PEERS = 5000
 MOST_TOGETHER = 10_000
 """Rules, ports, peers and exceptions of the other policies of a namespace. Nobody limits their
 number, and with each of them all the others are looked at."""
+
+TOO_LONG = NetworkPolicy(
+    spec=NetworkPolicySpec(
+        ingress=[NetworkPolicyIngressRule(ports=[NetworkPolicyPort()] * (MOST_TOGETHER + 1))]
+    )
+)
+"""Stands, among the others of a namespace, for those that are too long to be held in memory."""
 
 _COMPARED = 10
 """Requirements of selectors that are compared with each other in the time that an entry takes."""

@@ -8,6 +8,7 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 NETREEVE = "netreeve"
 BASELINE = "netreeve.io/baseline"
 """On a namespace: the baseline it is under. On a policy: the baseline it is a part of."""
+OUR_LABELS = (MANAGED_BY, BASELINE)
 ALLOW_DNS = "allow-dns"
 DEFAULT_DENY = "default-deny"
 """The name of a baseline's last policy: where it stands, the whole baseline does."""

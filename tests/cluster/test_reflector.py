@@ -25,7 +25,8 @@ from tests.controlplane.wait import wait_for
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
 from webhook.cluster.objects import Namespace, Object
-from webhook.cluster.reflector import PAGE, STEPS_PER_TICK, Backoff, Reflector
+from webhook.cluster.pages import PAGE
+from webhook.cluster.reflector import STEPS_PER_TICK, Backoff, Reflector
 
 pytestmark = pytest.mark.cluster
 

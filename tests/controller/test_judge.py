@@ -7,7 +7,16 @@ import pytest
 
 from policies.baseline.config import BaselineConfig
 from policies.baseline.facts import Facts
-from policies.baseline.objects import DENY_SPEC, Environment, Namespace, Observed, environment, plan
+from policies.baseline.objects import (
+    DENY_SPEC,
+    Environment,
+    Generated,
+    Namespace,
+    Observed,
+    environment,
+    is_as_wanted,
+    plan,
+)
 from webhook.controller.judge import COVERED, PENDING, Judgement, judge
 from webhook.controller.views import GATE, StoredPod, StoredPolicy, Waiting, keep_pod, keep_policy
 from webhook.controller.written import (
@@ -275,3 +284,21 @@ def test_only_pods_behind_our_gate_are_kept(gates: list[str], kept: Waiting | No
     spec = {"schedulingGates": [{"name": gate} for gate in gates]}
     pod = msgspec.convert({"metadata": {"name": "web", "uid": "1"}, "spec": spec}, StoredPod)
     assert keep_pod(pod) == kept
+
+
+def test_of_a_long_spec_only_as_much_is_kept_as_tells_it_from_others() -> None:
+    """Whoever may write NetworkPolicies could name a namespace in any number of them."""
+
+    def spec(last: int) -> dict[str, object]:
+        blocks = [{"ipBlock": {"cidr": f"10.0.{number}.0/24"}} for number in (*range(255), last)]
+        return {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": blocks}]}
+
+    def kept(last: int) -> Observed:
+        metadata = {"name": "wide", "labels": {**OURS, LABEL: "team"}, "annotations": {UID: "u"}}
+        raw = msgspec.json.encode({"metadata": metadata, "spec": spec(last)})
+        return keep_policy(msgspec.json.decode(raw, type=StoredPolicy))
+
+    namespace, wanted = Namespace("shop", "u"), Generated("wide", spec(7), ())
+    assert len(msgspec.json.encode(kept(7).spec)) < 100
+    assert is_as_wanted(kept(7), wanted, namespace, "team")
+    assert not is_as_wanted(kept(8), wanted, namespace, "team")

@@ -17,31 +17,35 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from policies.model import NOTHING_KNOWN, Baseline, ClusterFacts
-from policies.network_policies.managed import BASELINE, NAMESPACE_UID, covers
+from policies.network_policies.managed import BASELINE
 from policies.network_policies.views import NetworkPolicy
-from policies.objects import ObjectMeta
 from webhook.cluster.connection import Connection
-from webhook.cluster.objects import CNI, CNI_REASON, Lease, Namespace, Node, StoredPolicy
+from webhook.cluster.objects import CNI, CNI_REASON, Lease, Namespace, Node
+from webhook.cluster.policies import Policies
 from webhook.cluster.reflector import Reflector
 from webhook.exemptions.claim import only
 
 REACHABLE = frozenset({"InternalIP", "ExternalIP"})
 CONTROLLER_LEASE = ("netreeve", "netreeve-control")
 LONGEST_REASON = 500
+LONGEST_LABELS = 64 * 1024
+"""Characters of all labels of a namespace, five hundred of the longest; kept for every one."""
 _NO_BASELINE = (
     "it is taken that no controller runs, so namespaces get no baseline and no pod waits for one; "
     "grant list and watch on leases there"
 )
 log = logging.getLogger(__name__)
-Policies = dict[str, NetworkPolicy]
 NOTHING: Mapping[str, str] = {}
 
 
 class NamespaceFacts(msgspec.Struct, frozen=True, gc=False):
-    """What is kept of a namespace; exemption: its annotations that are about one."""
+    """What is kept of a namespace; exemption: its annotations that are about one.
+
+    labels: None where they are too long, and as good as not known.
+    """
 
     uid: str
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] | None
     exemption: Mapping[str, str] = NOTHING
 
 
@@ -64,9 +68,8 @@ class ClusterCache:
     ) -> None:
         self.namespaces = Reflector(connection, "/api/v1/namespaces", Namespace, _namespace)
         self.nodes = Reflector(connection, "/api/v1/nodes", Node, node_facts)
-        self.policies = Reflector(
-            connection, "/apis/networking.k8s.io/v1/networkpolicies", StoredPolicy, _policy
-        )
+        self._policies = Policies(connection)
+        self.policies = self._policies.reflector
         namespace, name = controller
         self.leases = Reflector(
             connection,
@@ -78,11 +81,9 @@ class ClusterCache:
         self.nodes.subscribe(self._facts_changed)
         self.leases.subscribe(self._facts_changed)
         self.leases.subscribe(self._leases_changed)
-        self.policies.subscribe(self._policies_changed)
         self._facts = NOTHING_KNOWN
         self._active = False
         self._told = False
-        self._by_namespace: dict[str, Policies] = {}
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of a namespace; None when it is not known.
@@ -115,10 +116,9 @@ class ClusterCache:
         known = self.namespaces.items.get(namespace)
         if known is None:
             return Baseline.PENDING
-        if BASELINE not in known.labels:
+        if known.labels is not None and BASELINE not in known.labels:
             return Baseline.NONE
-        policies = self._by_namespace.get(namespace, {}).values()
-        covered = any(covers(policy, known.uid) for policy in policies)
+        covered = self._policies.cover(namespace, known.uid)
         return Baseline.COVERED if covered else Baseline.PENDING
 
     @property
@@ -128,9 +128,7 @@ class ClusterCache:
 
     def network_policies(self, namespace: str) -> tuple[NetworkPolicy, ...] | None:
         """The NetworkPolicies of a namespace; None before they have been listed."""
-        if not self.policies.synced:
-            return None
-        return tuple(self._by_namespace.get(namespace, {}).values())
+        return self._policies.of(namespace) if self.policies.synced else None
 
     def facts(self) -> ClusterFacts:
         """Of nodes and the controller; computed on change, so that asking costs nothing."""
@@ -158,16 +156,6 @@ class ClusterCache:
             nodeAddresses=frozenset().union(*(node.addresses for node in nodes)),
             notEnforced=next(iter(self.leases.items.values()), ""),
         )
-
-    def _policies_changed(self, keys: Collection[str]) -> None:
-        for key in keys:
-            namespace, _, name = key.partition("/")
-            if (policy := self.policies.items.get(key)) is not None:
-                self._by_namespace.setdefault(namespace, {})[name] = policy
-            elif (known := self._by_namespace.get(namespace)) is not None:
-                known.pop(name, None)
-                if not known:
-                    del self._by_namespace[namespace]
 
 
 def node_facts(node: Node) -> NodeFacts:
@@ -199,18 +187,10 @@ def _canonical(address: str) -> str:
 
 def _namespace(namespace: Namespace) -> NamespaceFacts:
     meta = namespace.metadata
-    return NamespaceFacts(meta.uid, meta.labels or {}, only(meta.annotations) or NOTHING)
-
-
-def _policy(stored: StoredPolicy) -> NetworkPolicy:
-    meta = stored.metadata
-    uid = (meta.annotations or {}).get(NAMESPACE_UID)
-    return NetworkPolicy(
-        metadata=ObjectMeta(
-            name=meta.name,
-            namespace=meta.namespace,
-            labels=meta.labels,
-            annotations={NAMESPACE_UID: uid} if uid else None,
-        ),
-        spec=stored.spec,
+    labels = meta.labels or {}
+    length = sum(len(name) + len(value) for name, value in labels.items())
+    return NamespaceFacts(
+        meta.uid,
+        labels if length <= LONGEST_LABELS else None,
+        only(meta.annotations) or NOTHING,
     )

@@ -21,6 +21,7 @@ from webhook.cluster.errors import (
     CredentialsError,
     ProtocolError,
     RefusedError,
+    TooLongError,
     UnreachableError,
 )
 from webhook.cluster.status import read_status, refused
@@ -86,10 +87,13 @@ class Connection:
         if opened:
             await opened.session.close()
 
-    async def read(self, path: str, params: Mapping[str, str] = {}) -> bytes:
-        """The whole answer to a GET. Raises ClusterError."""
+    async def read(
+        self, path: str, params: Mapping[str, str] = {}, *, most: int = LONGEST_LINE
+    ) -> bytes:
+        """The whole answer to a GET. Raises ClusterError, TooLongError for one of more than
+        ``most`` bytes."""
         async with self._ask(_Request("GET", path, params), self._timeout) as response:
-            return await response.read()
+            return await _body(path, response, most)
 
     async def headers(self, path: str) -> Mapping[str, str]:
         """Of the answer to a GET, whose body is not read. Raises ClusterError."""
@@ -235,6 +239,17 @@ class Connection:
         wait = float(seconds) if seconds.isdecimal() else 0.0
         following = status.metadata.following
         return refused(text, response.status, wait, status.reasons, following)
+
+
+async def _body(path: str, response: aiohttp.ClientResponse, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise TooLongError(f"{path}: an answer of more than {most} bytes")
+    return b"".join(parts)
 
 
 async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

@@ -22,6 +22,10 @@ class ProtocolError(ClusterError):
     """An answer that is no answer of an API server."""
 
 
+class TooLongError(ProtocolError):
+    """An answer of more bytes than its reader can take."""
+
+
 class RefusedError(ClusterError):
     """An answer that is no success.
 

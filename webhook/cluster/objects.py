@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import msgspec
 
-from policies.network_policies.views import NetworkPolicySpec
-
 CNI = "netreeve.io/cni"
 """On the Lease of the controller: whether NetworkPolicies are enforced, as it has found out."""
 CNI_REASON = "netreeve.io/cni-reason"
@@ -44,13 +42,6 @@ class Namespace(Object, gc=False):
 
 class Lease(Object, gc=False):
     metadata: AnnotatedMetadata
-
-
-class StoredPolicy(Object, gc=False):
-    """A NetworkPolicy, whole."""
-
-    metadata: AnnotatedMetadata
-    spec: NetworkPolicySpec | None = None
 
 
 class NodeSpec(msgspec.Struct, gc=False):

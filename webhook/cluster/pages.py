@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from webhook.cluster.connection import Connection
-from webhook.cluster.errors import ExpiredError, ProtocolError, RefusedError
+from webhook.cluster.errors import ExpiredError, ProtocolError, RefusedError, TooLongError
 
 PAGE = 500
+PAGE_BYTES = 16 * 1024 * 1024
+"""Of a page with more than one object: somebody may have made each of them as large as can be."""
 PATIENCE = 5
 """How often one page is asked for when the API server says that it is busy."""
 PAUSE = 1.0
@@ -40,11 +43,9 @@ async def pages(
     """
     following = ""
     while True:
-        asked = {**params, "limit": str(size)}
-        if following:
-            asked["continue"] = following
+        asked = {**params, "continue": following} if following else params
         try:
-            body = await _patiently(connection, where, asked)
+            body, size = await _patiently(connection, where, asked, size)
         except ExpiredError as error:
             if not error.following or error.following == following:
                 raise
@@ -60,12 +61,34 @@ async def pages(
             return
 
 
-async def _patiently(connection: Connection, where: str, params: Mapping[str, str]) -> bytes:
+class Page(NamedTuple):
+    """body: of the answer. size: how many objects fit, for the next page."""
+
+    body: bytes
+    size: int
+
+
+async def _patiently(
+    connection: Connection, where: str, params: Mapping[str, str], size: int
+) -> Page:
     for _ in range(PATIENCE - 1):
         try:
-            return await connection.read(where, params)
+            return await read_page(connection, where, params, size)
         except RefusedError as error:
             if error.status not in BUSY:
                 raise
             await asyncio.sleep(error.retry_after or PAUSE)
-    return await connection.read(where, params)
+    return await read_page(connection, where, params, size)
+
+
+async def read_page(
+    connection: Connection, where: str, params: Mapping[str, str], size: int
+) -> Page:
+    """A list of at most ``size`` objects, fewer where these would take too much memory."""
+    while size > 1:
+        try:
+            limited = {**params, "limit": str(size)}
+            return Page(await connection.read(where, limited, most=PAGE_BYTES), size)
+        except TooLongError:
+            size //= 8
+    return Page(await connection.read(where, {**params, "limit": "1"}), 1)

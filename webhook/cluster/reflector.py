@@ -28,9 +28,9 @@ from webhook.cluster.errors import (
     RefusedError,
     UnreachableError,
 )
+from webhook.cluster.pages import PAGE, read_page
 from webhook.cluster.status import Status, refused
 
-PAGE = 500
 WATCH_SECONDS = (240, 300)
 """How long the API server shall keep a watch open: random, so that restarts spread out."""
 SHORTEST_WATCH = 1.0
@@ -185,9 +185,10 @@ class Reflector(Generic[V]):
         """
         items: dict[str, V] = {}
         version = ""
-        params = {**self._params, "limit": str(PAGE)}
+        params, size = {**self._params}, PAGE
         while True:
-            page = self._read(_PAGE, await self._connection.read(self.path, params))
+            body, size = await read_page(self._connection, self.path, params, size)
+            page = self._read(_PAGE, body)
             for raw in page.items or ():
                 await self._step()
                 found = self._read(self._decoder, raw)

@@ -5,25 +5,26 @@ The API server's own answers; never a request.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from policies.baseline.objects import Namespace, Observed
+from policies.baseline.objects import LONGEST_SPEC, Namespace, Observed, shortened
 from policies.network_policies.managed import (
     BASELINE,
     DEFAULT_DENY,
     MANAGED_BY,
     NAMESPACE_UID,
     NETREEVE,
+    OUR_LABELS,
     STATUS,
 )
 from webhook.cluster.objects import AnnotatedMetadata, Metadata, Object
 
 GATE = "netreeve.io/baseline"
-OUR_LABELS = (MANAGED_BY, BASELINE)
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -103,7 +104,7 @@ def keep_policy(stored: StoredPolicy) -> Observed:
     labels = {key: value for key, value in (meta.labels or {}).items() if key in OUR_LABELS}
     uid = (meta.annotations or {}).get(NAMESPACE_UID)
     ours = uid is not None or (labels.get(MANAGED_BY) == NETREEVE and BASELINE in labels)
-    spec = _decoded(bytes(stored.spec)) if ours or meta.name == DEFAULT_DENY else {}
+    spec = _spec(bytes(stored.spec)) if ours or meta.name == DEFAULT_DENY else {}
     return Observed(meta.name, labels, {NAMESPACE_UID: uid} if uid else {}, spec)
 
 
@@ -116,11 +117,19 @@ def is_ours(policy: Observed, namespace: Namespace) -> bool:
     return labelled or policy.annotations.get(NAMESPACE_UID) == namespace.uid
 
 
+def _spec(text: bytes) -> Mapping[str, object]:
+    return _short(text) if len(text) <= LONGEST_SPEC else _decoded(text)
+
+
 @lru_cache(maxsize=1024)
-def _decoded(spec: bytes) -> dict[str, Any]:
+def _short(text: bytes) -> Mapping[str, object]:
     """Thousands of namespaces share a few specs, which nobody changes."""
-    found: dict[str, Any] = msgspec.json.decode(spec) or {}
-    return found
+    return _decoded(text)
+
+
+def _decoded(text: bytes) -> Mapping[str, object]:
+    found: dict[str, object] = msgspec.json.decode(text) or {}
+    return shortened(found)
 
 
 def keep_pod(stored: StoredPod) -> Waiting | None:
