@@ -3,13 +3,13 @@
 Fields: spec, owners and Netreeve's labels of the NetworkPolicies that the controller wrote, on
 CREATE, UPDATE and DELETE; metadata.name of anybody's new NetworkPolicy in a namespace
 under a baseline, where the controller writes one of that name;
-metadata.labels[netreeve.io/baseline] of a Namespace. Allowed: everything
-by the controller; the deletion by the namespace controller, so that a namespace can end; a
-configured baseline for a namespace that has none; and with the right to exempt from ``baseline``,
-another label or none, and the deletion of policies that may be left over: of a namespace that has
-changed its baseline or left it, of a baseline that is not configured any more, and all that is
-neither the default-deny nor DNS. (What is still wanted of those, the controller writes again at
-once.)
+metadata.labels[netreeve.io/baseline] of a Namespace; metadata.name of a new one that baseline-label
+would leave without. Allowed: everything by the controller; the deletion by the namespace
+controller, so that a namespace can end; a configured baseline for a namespace that has none; and
+with the right to exempt from ``baseline``, another label or none, a name that gets none, and the
+deletion of policies that may be left over: of a namespace that has changed its baseline or left it,
+of a baseline that is not configured any more, and all that is neither the default-deny nor DNS.
+(What is still wanted of those, the controller writes again at once.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,21 @@ from collections.abc import Iterator
 
 from policies.baseline import meshes, presets
 from policies.baseline.config import DEFAULT, BaselineConfig
-from policies.model import CREATE, DELETE, UPDATE, Action, Policy, Request, Right, Rule, Violation
+from policies.model import (
+    CREATE,
+    DELETE,
+    UPDATE,
+    Action,
+    Baseline,
+    Policy,
+    Request,
+    Right,
+    Rule,
+    User,
+    Violation,
+)
+from policies.namespaces.baseline_label import gets_none
+from policies.namespaces.meshes import name_so_far
 from policies.network_policies.managed import (
     ALLOW_DNS,
     BASELINE,
@@ -28,9 +42,14 @@ from policies.network_policies.managed import (
     is_managed,
 )
 from policies.network_policies.views import NetworkPolicy
-from policies.objects import Labels, Namespace, Object, OwnerReference
+from policies.objects import Labels, Namespace, Object, ObjectMeta, OwnerReference
 
-NAMESPACE_CONTROLLER = "system:serviceaccount:kube-system:namespace-controller"
+NAMESPACE_CONTROLLERS = frozenset({
+    "system:serviceaccount:kube-system:namespace-controller",
+    # without --use-service-account-credentials, for all that it does
+    "system:kube-controller-manager",
+})  # fmt: skip
+_SERVICE_ACCOUNT = "system:serviceaccount:"
 OURS = (MANAGED_BY, BASELINE)
 NAMESPACE_LABEL = f"metadata.labels[{BASELINE}]"
 HOW_TO_CHANGE = (
@@ -91,7 +110,7 @@ def _names(name: str, config: BaselineConfig) -> frozenset[str]:
 def _deletion(
     policy: NetworkPolicy, request: Request, config: BaselineConfig
 ) -> Iterator[Violation]:
-    if not is_managed(policy) or request.user.username == NAMESPACE_CONTROLLER:
+    if not is_managed(policy) or request.user.username in NAMESPACE_CONTROLLERS:
         return
     left_over = _may_be_left_over(policy, request, config)
     yield Violation(
@@ -148,9 +167,13 @@ def _namespace(
         return
     was = _labels(request.old).get(BASELINE) if request.old is not None else None
     is_now = _labels(namespace).get(BASELINE)
-    if is_now == was or not config.enabled:
+    if not config.enabled:
         return
-    if is_now is not None and config.baseline(is_now) is None:
+    if is_now is None and request.operation == CREATE:
+        yield from _without(namespace, request, config)
+    elif is_now == was:
+        return
+    elif is_now is not None and config.baseline(is_now) is None:
         known = ", ".join(sorted({DEFAULT, *config.baselines}))
         yield Violation(NAMESPACE_LABEL, f"must be one of {known}", "correct it, or leave it out")
     elif was is not None:
@@ -160,6 +183,34 @@ def _namespace(
             "ask someone who may exempt policies.netreeve.io/baseline",
             unless=Right("baseline"),
         )
+
+
+def _without(namespace: Namespace, request: Request, config: BaselineConfig) -> Iterator[Violation]:
+    """A new namespace whose name alone keeps it out of every baseline.
+
+    Not what is stored already: somebody created it. A manifest tells nobody who might have the
+    right, so there it is a warning.
+    """
+    user, name = request.user, name_so_far(namespace.metadata or ObjectMeta())
+    if request.baseline is Baseline.INACTIVE or not gets_none(name, config):
+        return
+    if (not user.username and not request.early) or gets_none(_home(user), config):
+        return
+    yield Violation(
+        "metadata.name",
+        f"must not be {name}: a namespace of this name gets no baseline",
+        f"use another name, set the label {BASELINE}, or ask someone who may exempt "
+        "policies.netreeve.io/baseline",
+        at_most=None if user.username else Action.WARN,
+        unless=Right("baseline"),
+    )
+
+
+def _home(user: User) -> str:
+    """The namespace of a service account: operators make namespaces like their own."""
+    if not user.username.startswith(_SERVICE_ACCOUNT):
+        return ""
+    return user.username.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
 
 
 def _owners(policy: NetworkPolicy) -> list[OwnerReference]:
@@ -176,12 +227,14 @@ POLICY = Policy(
     why=(
         "A baseline protects only while nobody deletes or edits it, by mistake or to get a "
         "connection through. A NetworkPolicy of one's own adds to what is allowed and needs no "
-        "change to the baseline. A namespace that is being deleted is never held up."
+        "change to the baseline. Namespaces of the system, of meshes and of CNI plugins get none "
+        "by their names, so creating another of such a name takes the same right as taking the "
+        "label off. A namespace that is being deleted is never held up."
     ),
     fix=(
         "Add a NetworkPolicy of your own beside the baseline; change what all namespaces get in "
         "the configuration; or let someone who may exempt policies.netreeve.io/baseline relabel "
-        "the namespace."
+        "the namespace, or create one of a name that gets none."
     ),
     rules=(
         Rule("networking.k8s.io", "networkpolicies", frozenset({CREATE, UPDATE, DELETE})),

@@ -2,7 +2,8 @@
 
 Field: metadata.labels[netreeve.io/baseline] of a Namespace, on CREATE. A label that was set by
 hand is left as it is (baseline-guard says which values there may be), and so are namespaces that
-exist already, and those of the system, of CNI plugins, of meshes and of the gate itself.
+exist already, and those of the system, of CNI plugins, of meshes and of the gate itself
+(baseline-guard says who may create these).
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ def mutate(namespace: Namespace, request: Request, config: BaselineConfig) -> No
     if meta is None or not config.enabled or request.baseline is Baseline.INACTIVE:
         return
     labels = meta.labels or {}
-    name = name_so_far(meta)
-    if BASELINE not in labels and not is_off_limits(name) and name not in config.excludedNamespaces:
+    if BASELINE not in labels and not gets_none(name_so_far(meta), config):
         meta.labels = {**labels, BASELINE: config.choose(labels)}
+
+
+def gets_none(name: str, config: BaselineConfig) -> bool:
+    """Whether a new namespace of this name is left without a baseline unless it asks for one."""
+    return is_off_limits(name) or name in config.excludedNamespaces
 
 
 POLICY = Policy(

@@ -103,7 +103,7 @@ EDITORS = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: namespace-editors}
-rules: [{apiGroups: [""], resources: [namespaces], verbs: [get, patch]}]
+rules: [{apiGroups: [""], resources: [namespaces], verbs: [get, patch, create]}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -129,6 +129,28 @@ def test_who_may_edit_a_namespace_may_not_take_its_label(
     assert result.returncode
     assert "baseline-guard" in result.stderr
     assert protected.status(namespace)["state"] == "covered"
+
+
+@pytest.mark.parametrize("name", ["kube-mine", "openshift-mine", "linkerd-viz"])
+def test_no_name_keeps_a_new_namespace_out_of_every_baseline(
+    protected: Protected, namespace: str, name: str
+) -> None:
+    """It takes the right to take the label off, or the label."""
+    protected.kubectl("apply", "-f", "-", stdin=EDITORS)
+    editor = protected.plane.kubeconfig_for("editor", ("namespace-editors",))
+
+    def create(*more: str, **labels: str) -> str:
+        metadata = {"name": name, "labels": labels}
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        arguments = ("create", "--dry-run=server", "-f", "-", *more)
+        return protected.kubectl(*arguments, stdin=json.dumps(manifest), check=False).stderr
+
+    as_editor = f"--kubeconfig={editor}"
+    wait_for(lambda: "baseline-guard: metadata.name" in create(as_editor), SOON, "the denial")
+    assert create(as_editor, **{LABEL: "default-deny"}) == ""
+    by_administrator = create()
+    assert "Warning: baseline-guard: metadata.name" in by_administrator
+    assert "denied" not in by_administrator
 
 
 def test_what_was_done_while_the_webhook_was_down_is_repaired(

@@ -185,7 +185,8 @@ webhooks:
       - name: only-deletions-of-baselines
         expression: >-
           request.operation != 'DELETE' ||
-          (request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller' &&
+          (!(request.userInfo.username in ['system:serviceaccount:kube-system:namespace-controller',
+          'system:kube-controller-manager']) &&
           has(oldObject.metadata.labels) && 'netreeve.io/baseline' in oldObject.metadata.labels)
       {{- end }}
     rules:
