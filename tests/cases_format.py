@@ -60,6 +60,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     config: dict[str, Any] | None = None
     fields: tuple[str, ...] = ()
     message: str | None = None
+    fix: str | None = None
     patch: list[dict[str, Any]] | None = None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,14 @@ from webhook.cli import main
 
 @dataclass(frozen=True)
 class Answer:
-    """What one way of asking said: findings as (field, message, action), sorted, and the patch."""
+    """What one way of asking said: findings as (field, message, action), sorted, and the patch.
+
+    fixes: what to do about the findings; it does not tell one answer from another.
+    """
 
     findings: tuple[tuple[str, str, str], ...] = ()
     patch: tuple[dict[str, Any], ...] = ()
+    fixes: tuple[str, ...] = field(default=(), compare=False)
 
 
 class KnownNamespace(Offline):
@@ -68,16 +72,18 @@ def ask_policy(case: Case) -> Answer | None:
     assert body is not None
     before, after = decode(body), decode(body)
     validate, mutate = case.policy.validate, case.policy.mutate
-    findings = [
-        (found.field, found.message, _action(setting, found).value)
+    found = [
+        one
         for subject in subjects(before)
-        for found in (validate(subject, request, setting.params) if validate else ())
+        for one in (validate(subject, request, setting.params) if validate else ())
     ]
+    findings = [(one.field, one.message, _action(setting, one).value) for one in found]
     if mutate:
         for subject in subjects(after):
             mutate(subject, request, setting.params)
     assert before == decode(body), "a policy must not change what it validates"
-    return Answer(tuple(sorted(findings)), tuple(diff(before, after)))
+    fixes = tuple(one.fix for one in found)
+    return Answer(tuple(sorted(findings)), tuple(diff(before, after)), fixes)
 
 
 def _action(setting: Setting, found: Violation) -> Action:
@@ -112,12 +118,9 @@ def ask_gate(case: Case) -> Answer:
     mutated = alone(case).mutate(case.review)
     readable = all(one.policy == case.policy.id for one in mutated.findings)
     assert readable, "an object of a case must be readable"
-    found = (
-        (one.violation.field, one.violation.message, one.action.value)
-        for one in verdict.findings
-        if one.policy == case.policy.id
-    )
-    return Answer(tuple(sorted(found)), mutated.patch)
+    own = [one for one in verdict.findings if one.policy == case.policy.id]
+    found = ((one.violation.field, one.violation.message, one.action.value) for one in own)
+    return Answer(tuple(sorted(found)), mutated.patch, tuple(one.violation.fix for one in own))
 
 
 def is_offline(case: Case) -> bool:
@@ -162,12 +165,10 @@ def command_line(case: Case, folder: Path) -> list[str]:
 
 def answer_of(result: dict[str, Any], case: Case) -> Answer:
     """The answer in an object of the JSON report."""
-    findings = tuple(
-        (found["field"], found["message"], found["action"])
-        for found in result["findings"]
-        if found["policy"] == case.policy.id
-    )
-    return Answer(tuple(sorted(findings)), tuple(result["patch"]))
+    own = [found for found in result["findings"] if found["policy"] == case.policy.id]
+    findings = ((found["field"], found["message"], found["action"]) for found in own)
+    fixes = tuple(found["fix"] for found in own)
+    return Answer(tuple(sorted(findings)), tuple(result["patch"]), fixes)
 
 
 def check_validation(case: Case, response: dict[str, Any]) -> None:
@@ -196,8 +197,8 @@ def _check_lines(case: Case, expected: list[str], lines: list[str]) -> None:
     assert lines == expected
     if lines:
         assert len(lines) == len(case.spec.fields)
-        for field in case.spec.fields:
-            assert any(line.startswith(f"{field}:"[:70]) for line in lines)
+        for path in case.spec.fields:
+            assert any(line.startswith(f"{path}:"[:70]) for line in lines)
 
 
 def alone(case: Case) -> Gate:
@@ -224,3 +225,5 @@ def check(case: Case, answer: Answer) -> None:
     assert {action for _, _, action in answer.findings} == {case.expected.value}
     if spec.message is not None:
         assert any(spec.message in message for _, message, _ in answer.findings)
+    if spec.fix is not None:
+        assert any(spec.fix in fix for fix in answer.fixes)

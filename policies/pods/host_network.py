@@ -29,7 +29,11 @@ POLICY = Policy(
         "node, can reach services bound to the node's loopback and the cloud's metadata server, "
         "and most CNI plugins apply no NetworkPolicy to it."
     ),
-    fix="Remove hostNetwork and expose the pod through a Service.",
+    fix=(
+        "Remove hostNetwork and expose the pod through a Service. What works on the node itself, "
+        "such as a node exporter or a storage driver, an administrator exempts: its workload, or "
+        "its namespace."
+    ),
     rules=WORKLOADS,
     standard=Action.DENY,
     strict=Action.DENY,

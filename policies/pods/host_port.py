@@ -45,7 +45,7 @@ def validate(pod: PodView, request: Request, params: Params) -> Iterator[Violati
                 loopback = _is_loopback(port.hostIP)
                 if not (loopback and params.allowLoopback):
                     field = f"{pod.field_of(index)}.ports[{position}].hostPort"
-                    found = _violation(pod, port, field, loopback=loopback)
+                    found = _violation(pod, port, field, _instead(request), loopback=loopback)
                     was_open = (port.protocol or "TCP", port.hostPort) in were_open
                     yield msgspec.structs.replace(found, at_most=Action.WARN) if was_open else found
 
@@ -64,7 +64,17 @@ def _open_with_host_network(old: object, pod: PodView) -> frozenset[tuple[str, i
     )
 
 
-def _violation(pod: PodView, port: ContainerPort, field: str, *, loopback: bool) -> Violation:
+def _instead(request: Request) -> str:
+    """An agent of a DaemonSet is mostly there for the pods of its own node."""
+    fix = "remove it and reach the pod through a Service"
+    if request.resource != "daemonsets":
+        return fix
+    return f"{fix}; internalTrafficPolicy Local keeps its clients on their node"
+
+
+def _violation(
+    pod: PodView, port: ContainerPort, field: str, fix: str, *, loopback: bool
+) -> Violation:
     number = f"{port.protocol or 'TCP'} port {port.hostPort}"
     if loopback:
         scope = f"the node's loopback address {port.hostIP}: less exposed, but open to the node"
@@ -76,7 +86,7 @@ def _violation(pod: PodView, port: ContainerPort, field: str, *, loopback: bool)
     return Violation(
         field,
         f"must not be set: opens {number} on {scope}",
-        "remove it and reach the pod through a Service",
+        fix,
         keys=(opening,) if loopback else (opening, f"{opening} on {port.hostIP or 'any'}"),
     )
 
@@ -104,9 +114,10 @@ POLICY = Policy(
         "with hostNetwork can still connect."
     ),
     fix=(
-        "Remove hostPort and expose the pod through a Service. Where a node port is the point, as "
-        "for an ingress controller without a load balancer, an administrator can allow the port "
-        "(allowedPorts) or exempt the workload."
+        "Remove hostPort and expose the pod through a Service; with internalTrafficPolicy: Local "
+        "on it, clients reach the agent of a DaemonSet on their own node. Where a node port is the "
+        "point, as for an ingress controller without a load balancer, an administrator can allow "
+        "the port (allowedPorts) or exempt the workload."
     ),
     rules=WORKLOADS,
     standard=Action.DENY,

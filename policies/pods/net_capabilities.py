@@ -61,10 +61,12 @@ def validate(pod: PodView, request: Request, params: Params) -> Iterator[Violati
 
 
 def _privileged(pod: PodView, index: int) -> Violation:
+    field = pod.field_of(index)
+    fix = "remove it and add the capabilities that the program needs"
     return Violation(
-        f"{pod.field_of(index)}.securityContext.privileged",
+        f"{field}.securityContext.privileged",
         "must not be true: a privileged container has every capability, NET_ADMIN among them",
-        "remove it and add the capabilities that the program needs",
+        _DEBUG if _EPHEMERAL in field else fix,
         keys=(f"{pod.key_of(index)}: privileged",),
     )
 
@@ -78,12 +80,28 @@ def _added(pod: PodView, index: int, added: list[str], params: Params) -> Iterat
         if allowed is None:
             allowed = _allowed(pod, index, params)
         if name not in allowed:
+            field = pod.field_of(index)
             yield Violation(
-                f"{pod.field_of(index)}.securityContext.capabilities.add[{position}]",
+                f"{field}.securityContext.capabilities.add[{position}]",
                 f"must not be {name}: {POWERS[name]}",
-                "remove it; for a mesh use its CNI plugin, or have its init container allowed",
+                _instead(field, name),
                 keys=(f"{pod.key_of(index)}: add {name}",),
             )
+
+
+_EPHEMERAL = ".ephemeralContainers["
+_DEBUG = "remove it; of kubectl debug, the profile general does without"
+
+
+def _instead(field: str, name: str) -> str:
+    """What the author of the container at ``field`` may have wanted."""
+    if _EPHEMERAL in field:
+        return _DEBUG
+    if name == "ALL":
+        return "list only the capabilities that the program needs"
+    if ".initContainers[" in field and name in ("NET_ADMIN", "NET_RAW"):
+        return "remove it; for a mesh use its CNI plugin, or have its init container allowed"
+    return "remove it; what cannot work without it needs an exemption"
 
 
 def _canonical(capability: str) -> str:

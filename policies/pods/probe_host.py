@@ -46,10 +46,19 @@ def validate(pod: PodView, request: Request, params: Params) -> Iterator[Violati
                     yield Violation(
                         f"{pod.field_of(index)}.{name}.{kind}.host",
                         f"must not be set: the kubelet connects to {action.host} from the node",
-                        "remove it; to name a virtual host set a Host header in httpHeaders",
+                        f"remove it; {_instead(kind, action.host)}",
                         # What is reached counts, not which probe or container reaches it.
                         keys=(f"{pod.key}: {kind} {action.host} port {action.port}",),
                     )
+
+
+def _instead(kind: str, host: str) -> str:
+    """What the author may have wanted."""
+    if host.lower() in ("localhost", "::1") or host.startswith("127."):
+        return "for what listens on loopback only use exec"
+    if kind == "httpGet" and ":" not in host and any(map(str.isalpha, host)):
+        return "to name a virtual host set a Host header in httpHeaders"
+    return "to check another system use exec"
 
 
 POLICY = Policy(

@@ -87,6 +87,7 @@ class Controller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overrides: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     keeps: bool = False
+    fixed: bool = False
     addresses: tuple[str, ...] = ()
     direct: tuple[Select, ...] = ()
     sourceRanges: bool = False
@@ -109,6 +110,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     controllers: tuple[Controller, ...]
     nodes: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
     inCluster: bool = False
 
     def controller(self, annotations: Mapping[str, str]) -> Controller:
@@ -241,6 +243,19 @@ def anywhere(annotations: Mapping[str, str]) -> Iterator[Said]:
         said = [says(one, annotations) for one in provider.possible(annotations)]
         spoken = [one for one in said if one.key or one.controller.selected(annotations)]
         yield from spoken or [one for one in said if not one.internal]
+
+
+def addressed(annotations: Mapping[str, str]) -> Controller | None:
+    """Whom the Service is written for, by what its annotations begin with; None if for several.
+
+    Good enough for advice: it tells neither who makes the load balancer nor how far it reaches.
+    """
+    found = [
+        one
+        for one in PROVIDERS.values()
+        if any(key.startswith(one.prefixes) for key in annotations)
+    ]
+    return found[0].controller(annotations) if len(found) == 1 else None
 
 
 def said_internal(annotations: Mapping[str, str]) -> Said | None:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import msgspec
 
 from policies.model import UPDATE, Action, Policy, Request, Rule, Violation
-from policies.objects import Service
+from policies.objects import Service, ServiceSpec
 from policies.services.addresses import inside, networks, parse_strict
-from policies.services.balancers import STATUS_WRITERS
+from policies.services.balancers import LOAD_BALANCER, STATUS_WRITERS
 from policies.services.exposure import Kind, Opening, external_ips, openings
 from policies.services.lengths import too_long
 from policies.services.ports import keys_of
@@ -50,29 +50,33 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         # A request to the status changes annotations as well, and never the spec.
         judged = [one for one in found if not (writes_status and one.field.startswith("spec."))]
         if judged:
-            yield from _external_ips(judged, keys_of(service.spec.ports), params)
+            yield from _external_ips(judged, service.spec, params)
     if writes_status:
         yield from _status(service, request)
 
 
-def _external_ips(
-    found: list[Opening], ports: tuple[str, ...], params: Params
-) -> Iterator[Violation]:
-    """ports: identify the first violation as well, because with a port more the nodes take over
+def _external_ips(found: list[Opening], spec: ServiceSpec, params: Params) -> Iterator[Violation]:
+    """The ports identify the first violation as well, because with a port more the nodes take over
     more traffic; one denial is enough to say so.
     """
     if long := too_long("spec.externalIPs", len(found)):
         yield long
         return
-    allowed = networks(params.allowedCIDRs)
+    allowed, ports, fix = networks(params.allowedCIDRs), keys_of(spec.ports), _instead(spec)
     for opening in found:
         address = parse_strict(opening.value)
         if address is None or not inside(address, allowed):
-            yield _violation(opening, ports, params)
+            yield _violation(opening, ports, fix, params)
             ports = ()
 
 
-def _violation(opening: Opening, ports: tuple[str, ...], params: Params) -> Violation:
+def _instead(spec: ServiceSpec) -> str:
+    if spec.type == LOAD_BALANCER:
+        return "remove it; the load balancer has an address of its own"
+    return "remove it; an internal load balancer, or a Gateway, gets an address that is yours"
+
+
+def _violation(opening: Opening, ports: tuple[str, ...], fix: str, params: Params) -> Violation:
     if params.allowedCIDRs:
         must = f"must be in {', '.join(params.allowedCIDRs)}, not {opening.value}"
     else:
@@ -81,7 +85,7 @@ def _violation(opening: Opening, ports: tuple[str, ...], params: Params) -> Viol
     return Violation(
         opening.field,
         must,
-        "use type LoadBalancer, or a Gateway, to get an address that is yours",
+        fix,
         keys=(f"for {address or opening.value}", *ports),
     )
 
@@ -110,10 +114,10 @@ POLICY = Policy(
         "1.36."
     ),
     fix=(
-        "Remove externalIPs and use type LoadBalancer or a Gateway. Where the addresses belong to "
-        "the cluster's owner, an administrator lists them (allowedCIDRs). Only controllers of load "
-        "balancers write status.loadBalancer; one that Netreeve does not know is added to "
-        "statusControllers."
+        "Remove externalIPs and use an internal load balancer or a Gateway. Where the addresses "
+        "belong to the cluster's owner, an administrator lists them (allowedCIDRs). Only "
+        "controllers of load balancers write status.loadBalancer; one that Netreeve does not know "
+        "is added to statusControllers."
     ),
     rules=(Rule("", "services"), Rule("", "services/status", frozenset({UPDATE}))),
     standard=Action.DENY,

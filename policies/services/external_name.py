@@ -13,6 +13,7 @@ import msgspec
 
 from policies.model import Action, Policy, Request, Rule, Violation
 from policies.objects import Service
+from policies.services.addresses import parse, special
 from policies.services.destinations import below, forbidden, normal, other_namespace, pod_address
 
 EXTERNAL_NAME = "ExternalName"
@@ -39,11 +40,18 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         return
     keys, domain = (f"to {name}",), normal(params.clusterDomain)
     if what := forbidden(name) or pod_address(name, domain):
-        fix = "point it at the DNS name of the host; for an address use a Service without selector"
-        yield Violation("spec.externalName", f"must not be {what}", fix, keys)
+        yield Violation("spec.externalName", f"must not be {what}", _instead(name), keys)
     elif what := other_namespace(name, request.namespace, domain):
         fix = "let clients use that Service by its own name, which its NetworkPolicies know"
         yield Violation("spec.externalName", f"must not be {what}", fix, keys)
+
+
+def _instead(name: str) -> str:
+    """A Service without selector is no way to an address that its endpoints may not have."""
+    fix, address = "point it at the DNS name of a host outside", parse(name)
+    if address is None or special(address):
+        return fix
+    return f"{fix}; for an address use a Service without selector, and an EndpointSlice"
 
 
 def _is_allowed(name: str, allowed: frozenset[str]) -> bool:

@@ -24,6 +24,8 @@ import msgspec
 
 from policies.model import ClusterFacts
 from policies.objects import Service, ServiceSpec
+from policies.services.advice import EXPLAIN, PRIVATE, for_anyone, set_marker, siblings, take
+from policies.services.advice import make_internal as advise
 from policies.services.balancers import (
     LOAD_BALANCER,
     PROVIDERS,
@@ -72,8 +74,6 @@ class Fault(NamedTuple):
     marker: Marker | None = None
 
 
-_PRIVATE_WAY = "use ClusterIP behind an Ingress or Gateway"
-_EXPLAIN = "netreeve explain load-balancer"
 MOST_NAMED = 3
 """Clouds of the nodes that a text names; a node may say anything."""
 _PUBLIC = "must not be a public LoadBalancer"
@@ -98,7 +98,8 @@ def fault(
         annotations.get(key) in values for key, values in declared.internalAnnotations.items()
     ):
         return None
-    if not _is_new(found, old):
+    existing = not _is_new(found, old)
+    if existing:
         annotations = {
             key: value
             for key, value in annotations.items()
@@ -106,7 +107,7 @@ def fault(
         }
     remaining = [
         left
-        for one in _faults(spec, annotations, cluster, declared, old)
+        for one in _faults(spec, annotations, cluster, declared, old=old, existing=existing)
         if (left := _behind_source_ranges(one, spec, annotations, found))
     ]
     if not remaining:
@@ -154,26 +155,32 @@ def _faults(
     annotations: Mapping[str, str],
     cluster: ClusterFacts,
     declared: Declared,
+    *,
     old: Service | None,
+    existing: bool,
 ) -> Iterator[Fault]:
     """One for every maker of a public one; one as well where nobody knows who makes it."""
-    makers, unknown = _makers(spec, annotations, cluster, declared)
+    makers, unknown = _makers(spec, annotations, cluster, declared, existing)
     if not makers and unknown:
         yield unknown
     for said, field, certain in makers:
-        if found := _kept(said, old) or _judge(said, annotations, field):
+        if found := (existing and _kept(said, old)) or _judge(said, annotations, field, existing):
             yield found if certain else found._replace(controller=None, marker=None)
 
 
 def _makers(
-    spec: ServiceSpec, annotations: Mapping[str, str], cluster: ClusterFacts, declared: Declared
+    spec: ServiceSpec,
+    annotations: Mapping[str, str],
+    cluster: ClusterFacts,
+    declared: Declared,
+    existing: bool,
 ) -> tuple[list[Maker], Fault | None]:
     """Who may make the load balancer, and the fault of nobody being known to."""
     provider = PROVIDERS[declared.provider] if declared.provider else None
     if spec.loadBalancerClass:
         controller = of_class(spec.loadBalancerClass, provider)
         if controller is None:
-            return [], _unknown_class(spec.loadBalancerClass)
+            return [], _unknown_class(spec.loadBalancerClass, existing)
         return [Maker(says(controller, annotations), "spec.loadBalancerClass")], None
     unknown: Fault | None = None
     if providers := (provider,) if provider else detect(cluster.providers):
@@ -182,29 +189,37 @@ def _makers(
         return [], _unknown_cloud(annotations, cluster)
     else:
         makers = [Maker(one, certain=False) for one in anywhere(annotations)]
-        fix = f"set your provider's annotation for internal ones ({_EXPLAIN})"
-        unknown = Fault("spec.type", _PUBLIC, f"{fix}, or {_PRIVATE_WAY}")
+        advice = for_anyone(annotations, existing=existing)
+        unknown = Fault("spec.type", _PUBLIC, f"{advice}, or {PRIVATE}")
     if spec.type == LOAD_BALANCER:
         return makers, unknown
     return [one for one in makers if one.said.controller.anyType], None
 
 
 def _kept(said: Said, old: Service | None) -> Fault | None:
-    """The fault of leaving out what said public: some leave an existing load balancer as it was."""
+    """The fault of a change that some controllers do not make of an existing load balancer.
+
+    Either of leaving out what said public, or, where `fixed`, of saying internal from now on.
+    """
     controller = said.controller
-    if said.key or not controller.keeps or old is None:
+    unmoved = said.internal if controller.fixed else controller.keeps and not said.key
+    if not unmoved or old is None:
         return None
     before = says(controller, _annotations(old))
     if before.internal or not before.known:
         return None
     marker = controller.markers[0]
-    must = f'must be "{marker.write}": {controller.title} leaves a public load balancer public'
+    field, left = f"metadata.annotations[{marker.key}]", f"{controller.title} leaves a public"
+    if controller.fixed:
+        must = f"must be so from the start: {left} load balancer public"
+        return Fault(field, must, advise(controller, existing=True), controller)
+    must = f'must be "{marker.write}": {left} load balancer public'
     opens = frozenset({f"kept public by {controller.title}"})
-    return Fault(f"metadata.annotations[{marker.key}]", must, "set it", controller, opens)
+    return Fault(field, must, advise(controller, existing=True), controller, opens)
 
 
 def _unknown_cloud(annotations: Mapping[str, str], cluster: ClusterFacts) -> Fault:
-    fix = f"{_PRIVATE_WAY}; an administrator can declare internal ones ({_EXPLAIN})"
+    fix = f"{PRIVATE}; an administrator can declare internal ones ({EXPLAIN})"
     unread = said_internal(annotations)
     if unread is None:
         return Fault("spec.type", _PUBLIC, fix)
@@ -214,17 +229,16 @@ def _unknown_cloud(annotations: Mapping[str, str], cluster: ClusterFacts) -> Fau
     return Fault(f"metadata.annotations[{unread.key}]", f"{must}nodes {nodes}", fix)
 
 
-def _unknown_class(name: str) -> Fault:
-    return Fault(
-        "spec.loadBalancerClass",
-        f"must be a class known to make internal load balancers, not {name!r}",
-        "use another class, or let an administrator add this one to internalClasses",
-    )
+def _unknown_class(name: str, existing: bool) -> Fault:
+    must = f"must be a class known to make internal load balancers, not {name!r}"
+    fix = f"{take(existing=existing)} another class"
+    admin = "let an administrator add this one to internalClasses"
+    return Fault("spec.loadBalancerClass", must, f"{fix}, or {admin}")
 
 
-def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | None:
+def _judge(said: Said, annotations: Mapping[str, str], field: str, existing: bool) -> Fault | None:
     """The fault in what a controller says; ``field``: what made it this one."""
-    controller, advice = said.controller, _advice(said.controller)
+    controller, advice = said.controller, advise(said.controller, existing=existing)
     if said.internal:
         return None
     wanted = next(iter(controller.markers), None)
@@ -235,32 +249,19 @@ def _judge(said: Said, annotations: Mapping[str, str], field: str) -> Fault | No
             must = "must not be set: what it points at may be public"
             fix = f"remove it and {advice}"
             return Fault(field, must, fix, controller, frozenset({UNCLEAR}))
-        must, advice = f'must be "{marker.write}", not "{annotations[said.key]}"', "correct it"
-        wanted = marker
+        must = f'must be "{marker.write}", not "{annotations[said.key]}"'
+        advice, wanted = set_marker(controller, marker, existing=existing), marker
     elif controller.markers or field == "spec.type":
         field, must = "spec.type", _PUBLIC
         if unread := said_internal(annotations):
             field = f"metadata.annotations[{unread.key}]"
             must = f"must be an annotation that {controller.title} reads"
-            if unread.controller in _siblings(controller) and unread.controller.classes:
-                advice = f"use the class {unread.controller.classes[0]}, or {advice}"
+            if unread.controller in siblings(controller) and unread.controller.classes:
+                verb = take(existing=existing)
+                advice = f"{verb} the class {unread.controller.classes[0]}, or {advice}"
     else:
         must = f"must not be one of {controller.title}"
-    return Fault(field, must, f"{advice}, or {_PRIVATE_WAY}", controller, marker=wanted)
-
-
-def _siblings(controller: Controller) -> tuple[Controller, ...]:
-    return next(one.controllers for one in PROVIDERS.values() if controller in one.controllers)
-
-
-def _advice(controller: Controller) -> str:
-    if controller.markers:
-        marker = controller.markers[0]
-        return f"set the annotation {marker.example}"
-    for one in _siblings(controller):
-        if one.default == "internal" and one.classes:
-            return f"use the class {one.classes[0]}"
-    return "let an administrator declare internal ones (internalClasses, internalAnnotations)"
+    return Fault(field, must, f"{advice}, or {PRIVATE}", controller, marker=wanted)
 
 
 def _behind_source_ranges(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from policies.model import NOTHING_KNOWN, ClusterFacts
 from policies.objects import ObjectMeta, Service, ServicePort, ServiceSpec
-from policies.services.balancers import PROVIDERS
+from policies.services.balancers import PROVIDERS, addressed
 from policies.services.exposure import openings
 from policies.services.reach import Declared, Fault, fault
 
@@ -29,11 +29,12 @@ def asked(
     annotations: dict[str, str],
     declared: Declared = Declared(),  # noqa: B008 - frozen
     cluster: ClusterFacts = NOTHING_KNOWN,
+    old: Service | None = None,
     **spec: Any,
 ) -> Fault | None:
     given = ServiceSpec(type="LoadBalancer", ports=[ServicePort(port=80)], **spec)
     service = Service(metadata=ObjectMeta(annotations=annotations), spec=given)
-    return fault(given, annotations, openings(service), cluster, declared)
+    return fault(given, annotations, openings(service), cluster, declared, old=old)
 
 
 @pytest.mark.parametrize("name", sorted(set(PROVIDERS) - {"tailscale"}))
@@ -87,6 +88,40 @@ def test_an_annotation_for_another_controller_of_the_same_cloud_is_explained() -
     assert found.field == f"metadata.annotations[{scheme}]"
     assert found.fix.startswith("use the class service.k8s.aws/nlb, or set the annotation ")
     assert asked({scheme: "internal"}, loadBalancerClass="service.k8s.aws/nlb") is None
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_what_annotations_begin_with_tells_one_provider(name: str) -> None:
+    for key in (*PROVIDERS[name].keys, *(f"{one}x" for one in PROVIDERS[name].prefixes)):
+        meant = addressed({key: "x"})
+        assert meant in PROVIDERS[name].controllers, key
+    assert PROVIDERS[name].prefixes
+
+
+@pytest.mark.parametrize("name", sorted(set(PROVIDERS) - {"tailscale"}))
+def test_whom_a_service_is_written_for_changes_the_advice_and_no_verdict(name: str) -> None:
+    plain, meant = asked({}), asked({f"{PROVIDERS[name].prefixes[0]}x": "x"})
+    assert plain is not None
+    assert meant is not None
+    assert (plain.field, plain.must, plain.opens) == (meant.field, meant.must, meant.opens)
+    known = asked({}, Declared(provider=name))
+    assert known is not None
+    assert meant.fix == known.fix != plain.fix
+
+
+def test_advice_for_an_existing_load_balancer_changes_nothing_that_cannot_be_changed() -> None:
+    gke: dict[str, Any] = {"loadBalancerClass": "networking.gke.io/l4-regional-external"}
+    for kind, verb in (("ClusterIP", "use"), ("LoadBalancer", "make a new Service with")):
+        old = Service(metadata=ObjectMeta(), spec=ServiceSpec(type=kind, **gke))
+        found = asked({}, old=old, **gke)
+        assert found is not None
+        assert found.fix.startswith(f"{verb} the class ")
+        found = asked({}, old=old, loadBalancerClass="example.com/lb")
+        assert found is not None
+        assert found.fix.startswith(f"{verb} another class")
+        found = asked({}, Declared(provider="digitalocean"), old=old)
+        assert found is not None
+        assert found.fix.startswith(f"{verb.replace('use', 'set')} the annotation ")
 
 
 def test_a_tailnet_is_inside() -> None:
