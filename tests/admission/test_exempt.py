@@ -87,6 +87,7 @@ class TestWhoMay:
         assert (
             "someone who may exempt from host-network in namespace dev: jane may not" in answer.text
         )
+        assert "a right that was given just now counts within ten seconds" in answer.text
         assert "host-network: spec.template.spec.hostNetwork: must not be true" in answer.text
         assert stamp_of(answer.object) is None
 
@@ -124,6 +125,7 @@ class TestWhoMay:
         answer = world.send(ANNA, "deployments", workload(claim()))
         assert "it is not known who may" in answer.text
         assert "could not be asked of the API server; try again" in answer.text
+        assert "given just now" not in answer.text
 
     def test_what_nothing_is_exempt_from(self, world: World) -> None:
         world.rights = {("root", "", "")}

@@ -182,6 +182,29 @@ def test_a_field_that_is_set_twice_is_warned_of_and_judged_as_kubectl_reads_it(
     )
 
 
+def test_objects_that_nothing_separates_are_one_warning_that_says_so() -> None:
+    joined = f"{POD % 'shop'}{HOST_POD % 'shop'}"
+    (result,) = report(joined).results
+    denied, malformed = result.findings
+    assert (denied.policy, result.status) == ("host-network", "denied")
+    assert (malformed.field, malformed.line) == ("apiVersion", 4)
+    assert malformed.message.startswith("must not be repeated: it is set twice, first on line 1, ")
+    assert malformed.message.endswith("of several objects only the last one counts")
+    assert malformed.fix.startswith("write --- above line 4, ")
+
+
+def test_a_json_object_with_everything_twice_is_no_two_objects() -> None:
+    text = '{"apiVersion": "v1", "apiVersion": "v1", "kind": "Pod", "kind": "Pod"}'
+    (result,) = report(text).results
+    assert {one.fix for one in result.findings} == {"keep one of them"}
+
+
+def test_what_is_set_twice_within_joined_objects_is_told_beside_that() -> None:
+    twice = "spec: {hostNetwork: true, hostNetwork: false}\n"
+    (result,) = report(f"{POD % 'shop'}{POD % 'shop'}{twice}").results
+    assert [one.field for one in result.findings] == ["apiVersion", "spec.hostNetwork"]
+
+
 def test_pod_templates_of_a_kind_that_no_policy_reads_are_named() -> None:
     rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: a}\n"
     rollout += "spec: {template: {spec: {hostNetwork: true, containers: [{image: b}]}}}\n"

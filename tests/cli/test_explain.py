@@ -101,4 +101,15 @@ def test_one_policy_as_markdown_is_a_section(capsys: pytest.CaptureFixture[str])
 def test_parameters_that_policies_share_are_listed_once() -> None:
     text = DOCUMENT.read_text()
     assert text.count("- `dns.whenNotFound` (") == 1
-    assert text.count("Parameters, below `baseline`: those of [") > 1
+    assert text.count("Parameters: the section [`baseline`](#section-baseline), which") > 1
+    section = text.partition("\n## Section baseline\n")[2]
+    assert "[baseline-guard](#baseline-guard)" in section
+    assert "- `dns.whenNotFound` (" in section
+
+
+def test_one_policy_alone_lists_the_parameters_that_others_share(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    written = explain(capsys, "baseline-gate", "-o", "markdown")
+    assert "Parameters, below `baseline`:\n\n- `enabled`" in written
+    assert "## Section" not in written

@@ -109,7 +109,7 @@ def test_an_end_is_said_as_it_is_read(naive: datetime) -> None:
         ({"exempt": "*,node-port"}, "must not be *"),
         ({"reason": None}, "netreeve.io/exempt-reason must be set; say in a sentence"),
         ({"reason": "  "}, "must be set"),
-        ({"reason": "because"}, "must be a sentence"),
+        ({"reason": "because"}, "must be a sentence of at least 10 characters"),
         ({"reason": "x" * 1025}, "must have at most 1024 characters"),
         ({"exempt": "a," * 2000}, "must have at most 2048 characters"),
         ({"until": None}, "exempt-until must be set: exemptions end; for example 2027-02-19"),

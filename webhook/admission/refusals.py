@@ -43,6 +43,8 @@ def forbidden(path: str, right: Right, request: Request, answers: Answers) -> Fi
     who = f"{request.user.username} may not" if right in answers else "it is not known who may"
     message = f"must be granted by someone who may exempt from {what} {where}: {who}"
     fix = f"remove it, or let someone write it who has the verb exempt on {resource}"
+    if right in answers:  # which `webhook.cluster.access` remembers for ten seconds
+        fix = f"{fix}; a right that was given just now counts within ten seconds"
     return problem_at(path, Problem(EXEMPT, message, fix))
 
 

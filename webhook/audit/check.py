@@ -32,7 +32,7 @@ from webhook.audit.ndots import remedies
 from webhook.audit.sources import Sources
 from webhook.audit.surroundings import Surroundings
 from webhook.audit.templates import pod_templates
-from webhook.config.positions import Position, Problem
+from webhook.config.positions import Position
 from webhook.exemptions.standing import Trust
 
 
@@ -139,14 +139,29 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
 def _judged(manifest: Manifest, request: Request, terms: _Terms) -> Outcome:
     """What the gate finds in the object, and what is wrong with the text that it was read from."""
     verdict, patch = judge(terms.gate, request, manifest.object, terms.now)
-    repeated = (Finding(MALFORMED, Action.WARN, _repeated(one)) for one in manifest.repeated())
+    repeated = (Finding(MALFORMED, Action.WARN, one) for one in _repeated(manifest))
     return Outcome(Verdict(in_order((*verdict.findings, *repeated)), (), verdict.errors), patch)
 
 
-def _repeated(problem: Problem) -> Violation:
-    """kubectl and Helm take the last one without a word; Kustomize refuses such a file."""
-    message = f"must not be repeated: it {problem.message}, and the last one counts"
-    return Violation(problem.path, message, "keep one of them")
+def _repeated(manifest: Manifest) -> Iterator[Violation]:
+    """kubectl and Helm take the last one without a word; Kustomize refuses such a file.
+
+    Objects that nothing separates repeat whatever they both have: that is one mistake.
+    """
+    problems = {one.path: one for one in manifest.repeated()}
+    begins = [problems[key] for key in ("apiVersion", "kind") if key in problems]
+    line = min((one.line or 0 for one in begins), default=0)
+    # Of JSON nothing tells the line, and in a List it is a dash that is missing.
+    joined = len(begins) == 2 and line > manifest.line and not manifest.path
+    if joined:
+        message = f"must not be repeated: it {begins[0].message}, and of several objects"
+        fix = f"write --- above line {line}, or keep one of each field if it is one object"
+        yield Violation("apiVersion", f"{message} only the last one counts", fix)
+    for path, problem in problems.items():
+        if joined and path in manifest.object:
+            continue
+        message = f"must not be repeated: it {problem.message}, and the last one counts"
+        yield Violation(path, message, "keep one of them")
 
 
 def found(

@@ -48,7 +48,10 @@ _MALFORMED = Page(
         "a field that is set twice is warned of: kubectl and Helm take the last one without a "
         "word, while who reads the manifest may see the first."
     ),
-    fix="Correct the field that the message names; the API server would refuse it too.",
+    fix=(
+        "Correct the field that the message names; the API server would refuse it too. Where a "
+        "manifest sets apiVersion and kind twice, write a line `---` between the two objects."
+    ),
     section="",
     parameters=(),
 )
@@ -65,7 +68,13 @@ _EXEMPTION = Page(
         "it is written by somebody who may exempt from each of them, with a reason and an end. "
         "What stands in the way is denied where it is written, and not when it is missed."
     ),
-    fix="Do what the message says, or remove the annotation; docs/exemptions.md has the rest.",
+    fix=(
+        "Write netreeve.io/exempt with the ids of the policies, netreeve.io/exempt-reason with a "
+        "sentence and netreeve.io/exempt-until with a date, on the pod template where the kind "
+        "has one; then let somebody apply it who has the verb `exempt` on the resource "
+        "`policies.netreeve.io`. A right that was given just now counts within ten seconds. "
+        "Else remove the annotations. docs/exemptions.md has the rest."
+    ),
     section="",
     parameters=(),
 )
@@ -177,26 +186,40 @@ def markdown(chosen: Iterable[Page], *, title: bool = True) -> str:
         "`netreeve explain -o markdown` from the policies' own text.",
         "",
     ]
-    told: dict[str, str] = {}  # a section that several policies share, by who lists it first
-    texts = [_markdown(page, told.setdefault(page.section, page.id)) for page in chosen]
-    return "\n".join([*(head if title else []), *texts])
+    users: dict[str, list[Page]] = {}
+    for page in (pages := list(chosen)):
+        users.setdefault(page.section, []).append(page)
+    shared = [of for section, of in users.items() if section and len(of) > 1]
+    texts = [_markdown(page, alone=users[page.section] == [page]) for page in pages]
+    return "\n".join([*(head if title else []), *texts, *map(_shared, shared)])
 
 
-def _markdown(page: Page, lister: str) -> str:
-    """lister: the policy whose page lists the parameters of the section."""
+def _markdown(page: Page, *, alone: bool) -> str:
+    """alone: no other page has the same parameters."""
     lines = [f"## {page.id}", "", f"**{_escaped(page.title)}.**", ""]
     lines += [f"- {name}: {_escaped(value)}" for name, value in _facts(page)]
     lines += ["", f"Why: {_escaped(page.why)}", "", f"How to fix: {_escaped(page.fix)}", ""]
-    if page.parameters and lister != page.id:
-        lines += [f"Parameters, below `{page.section}`: those of [{lister}](#{lister}).", ""]
+    if page.parameters and alone:
+        lines += [f"Parameters, below `{page.section}`:", "", *_parameters(page), ""]
     elif page.parameters:
-        lines += [f"Parameters, below `{page.section}`:", ""]
-        lines += [
-            f"- `{one.name}` ({_escaped(_kind(one, '`'))}): {_escaped(one.text or 'see above')}"
-            for one in page.parameters
-        ]
-        lines.append("")
+        link = f"[`{page.section}`](#section-{page.section})"
+        lines += [f"Parameters: the section {link}, which other policies share.", ""]
     return "\n".join(lines)
+
+
+def _shared(pages: list[Page]) -> str:
+    """The parameters that all of these policies have, once."""
+    first, *_ = pages
+    links = ", ".join(f"[{page.id}](#{page.id})" for page in pages)
+    lines = [f"## Section {first.section}", "", f"Parameters that {links} share:", ""]
+    return "\n".join([*lines, *_parameters(first), ""])
+
+
+def _parameters(page: Page) -> list[str]:
+    return [
+        f"- `{one.name}` ({_escaped(_kind(one, '`'))}): {_escaped(one.text or 'see above')}"
+        for one in page.parameters
+    ]
 
 
 def _escaped(words: str) -> str:

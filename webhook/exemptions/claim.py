@@ -160,7 +160,8 @@ def read(annotations: Mapping[str, str]) -> Claim | None:
     policies = _policies(text, problems)
     reason = annotations.get(REASON, "").strip()
     if len(reason) < SHORTEST_REASON or " " not in reason:
-        message = "must be set" if not reason else "must be a sentence"
+        sentence = f"must be a sentence of at least {SHORTEST_REASON} characters"
+        message = sentence if reason else "must be set"
         problems.append(Problem(REASON, message, "say in a sentence why this is needed"))
     until = _until(annotations.get(UNTIL), problems)
     ticket = annotations.get(TICKET, "").strip()

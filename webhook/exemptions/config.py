@@ -66,7 +66,7 @@ class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not (self.users or self.groups or self.serviceAccounts or self.namespaces):
             raise ValueError("must name users, groups, serviceAccounts or namespaces")
         if len(self.reason.strip()) < SHORTEST_REASON or " " not in self.reason.strip():
-            raise ValueError("reason must be a sentence")
+            raise ValueError(f"reason must be a sentence of at least {SHORTEST_REASON} characters")
         if self.until != NEVER and ending(self.until) is None:
             raise ValueError(f"until must be a date, an RFC 3339 time or {NEVER}")
 
