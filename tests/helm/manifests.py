@@ -25,6 +25,7 @@ OF_A_STAGE = (
     ("ConfigMap", "netreeve-config"),
     ("ConfigMap", "netreeve-webhooks"),
     ("ValidatingAdmissionPolicyBinding", "netreeve-excluded"),
+    ("ValidatingAdmissionPolicyBinding", "netreeve-pod-addresses"),
 )
 OF_THE_CHART = ("apiVersion", "kind", "stage")
 HEAD = "# Rendered from deploy/chart by `make manifests`: change that.\n"

@@ -229,6 +229,11 @@ reinvocationPolicy: IfNeeded
 {{- end }}
 {{- end }}
 
+{{/* What a ValidatingAdmissionPolicy does in this stage. */}}
+{{- define "netreeve.validationActions" -}}
+{{ get (dict "audit" "[Audit]" "warn" "[Warn, Audit]" "enforce" "[Deny]") .Values.stage }}
+{{- end }}
+
 {{- define "netreeve.conditions" -}}
 # What the API server does by itself, and what heals the gate, never waits for the gate.
 - name: not-the-api-server
