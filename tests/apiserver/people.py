@@ -11,10 +11,12 @@ import json
 from typing import Any, NamedTuple
 
 from tests.apiserver.gated import Gated
-from webhook.exemptions.claim import EXEMPT, REASON, UNTIL
+from webhook.exemptions.claim import EXEMPT, REASON, STAMP, UNTIL
 
 DEV, OTHER = "exempt-dev", "exempt-other"
 NEXT_YEAR, LATER, SOONER = "2027-06-30", "2027-07-01", "2027-01-01"
+RESTART = {"kubectl.kubernetes.io/restartedAt": "2026-11-21T12:00:00Z"}
+"""The annotation of kubectl rollout restart."""
 KUBE = "system:serviceaccount:kube-system"
 PEOPLE: dict[str, tuple[str, ...]] = {
     "anna": ("writers",),
@@ -119,6 +121,20 @@ class Reply(NamedTuple):
         return self.status < 300
 
 
+def template_annotations(obj: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = obj["spec"]["template"]["metadata"]["annotations"]
+    return found
+
+
+def reference(of: dict[str, Any], kind: str) -> dict[str, Any]:
+    """To an owner."""
+    meta = of["metadata"]
+    return {
+        "apiVersion": "apps/v1", "kind": kind, "name": meta["name"], "uid": meta["uid"],
+        "controller": True,
+    }  # fmt: skip
+
+
 class Scene:
     """For one test: a name of its own, and the requests of people."""
 
@@ -168,6 +184,11 @@ class Scene:
 
     def get(self, kind: str, name: str = "", where: str = DEV) -> dict[str, Any]:
         return self.send("admin", "GET", _path(kind, where, name or self.name)).body
+
+    def stamp(self) -> dict[str, Any]:
+        """Of the Deployment's template."""
+        found: dict[str, Any] = json.loads(template_annotations(self.get("Deployment"))[STAMP])
+        return found
 
     def exists(self, kind: str, name: str = "") -> bool:
         return self.send("admin", "GET", _path(kind, DEV, name or self.name)).allowed

@@ -8,24 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.apiserver.gated import Gated
-from tests.apiserver.people import DEV, Scene, claim, on_template
+from tests.apiserver.people import DEV, RESTART, Scene, claim, on_template
 from tests.controlplane.wait import wait_for
-from webhook.exemptions.claim import STAMP
 
 pytestmark = pytest.mark.cluster
-RESTART = {"kubectl.kubernetes.io/restartedAt": "2026-11-21T12:00:00Z"}
 MUTATING = ("mutatingwebhookconfiguration", "00-netreeve")
-
-
-def stamp_of(scene: Scene) -> dict[str, Any]:
-    template = scene.get("Deployment")["spec"]["template"]
-    found: dict[str, Any] = json.loads(template["metadata"]["annotations"][STAMP])
-    return found
 
 
 def may(scene: Scene) -> bool:
@@ -62,10 +53,10 @@ class TestKeys:
     def test_a_rotation_loses_nothing(self, scene: Scene, keys: Keys) -> None:
         scene.exempt(replicas=1)
         (first,) = wait_for(lambda: scene.all("Pod"), 20, "the pod")
-        before = stamp_of(scene)
+        before = scene.stamp()
         keys.rotate(keep=True)
         assert scene.patch("jane", "Deployment", {"metadata": {"labels": {"a": "b"}}}).allowed
-        assert stamp_of(scene) == before  # it would restart the pods
+        assert scene.stamp() == before  # it would restart the pods
         path = f"/api/v1/namespaces/{DEV}/pods/{first['metadata']['name']}?gracePeriodSeconds=0"
         assert scene.send("admin", "DELETE", path).allowed
         uid = first["metadata"]["uid"]
@@ -76,7 +67,7 @@ class TestKeys:
         )
         restart = {"spec": {"template": {"metadata": {"annotations": RESTART}}}}
         assert scene.patch("jane", "Deployment", restart).allowed
-        after = stamp_of(scene)
+        after = scene.stamp()
         assert after["mac"] != before["mac"]
         assert {**after, "mac": ""} == {**before, "mac": ""}
 
