@@ -1,25 +1,17 @@
 """An API server of this folder's own, since its tests restart it, and who may read from it."""
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from kubernetes.client import (
-    CoreV1Api,
-    V1ConfigMap,
-    V1Namespace,
-    V1NamespaceSpec,
-    V1Node,
-    V1ObjectMeta,
-)
+from kubernetes.client import CoreV1Api
 
-from tests.cluster.middlebox import Middlebox
+from tests.cluster.middlebox import Middlebox, by_way_of
+from tests.cluster.namespaces import create_namespace
+from tests.cluster.users import await_right
 from tests.controlplane.cluster import ControlPlane
-from tests.controlplane.wait import wait_for
 
 READERS = "readers"
 MANY = 1200
@@ -62,11 +54,7 @@ def grant(plane: ControlPlane) -> Grant:
         rights = RIGHTS % {"group": group, "resources": resources}
         plane.kubectl("apply", "-f", "-", stdin=rights)
         for resource in resources.split(", "):
-            wait_for(partial(allowed, group, resource), 10, f"{group} to see {resource}")
-
-    def allowed(group: str, resource: str) -> bool:
-        question = ("auth", "can-i", "list", resource, "--as=anybody", f"--as-group={group}")
-        return plane.kubectl(*question, check=False).returncode == 0
+            await_right(plane, group, "list", resource)
 
     return apply
 
@@ -104,41 +92,3 @@ def behind(reader: Path, middlebox: Middlebox, tmp_path: Path) -> Path:
 def agent(request: pytest.FixtureRequest) -> str:
     """A user agent by which the audit log knows the requests of this test."""
     return f"netreeve-{request.node.name}"
-
-
-def by_way_of(middlebox: Middlebox, kubeconfig: Path, path: Path) -> Path:
-    """The same kubeconfig with the middlebox for an API server, written to `path`."""
-    config = json.loads(kubeconfig.read_text())
-    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{middlebox.port}"
-    path.write_text(json.dumps(config))
-    return path
-
-
-def create_namespace(api: CoreV1Api, name: str, **labels: str) -> str:
-    """Create a namespace; its resourceVersion."""
-    body = V1Namespace(metadata=V1ObjectMeta(name=name, labels=labels))
-    return version(api.create_namespace(body))
-
-
-def label_namespace(api: CoreV1Api, name: str, **labels: str | None) -> str:
-    """Set labels, remove those that are None; its resourceVersion."""
-    return version(api.patch_namespace(name, {"metadata": {"labels": labels}}))
-
-
-def remove_namespace(api: CoreV1Api, name: str) -> None:
-    """Delete a namespace to its end, which is otherwise a controller's work."""
-    api.delete_namespace(name)
-    body = V1Namespace(metadata=V1ObjectMeta(name=name), spec=V1NamespaceSpec(finalizers=[]))
-    api.replace_namespace_finalize(name, body)
-    wait_for(lambda: name not in names(api), 5, f"the end of {name}")
-
-
-def names(api: CoreV1Api) -> set[str]:
-    """Of all namespaces there are."""
-    return {str(one.metadata.name) for one in api.list_namespace().items if one.metadata}
-
-
-def version(made: V1Namespace | V1ConfigMap | V1Node) -> str:
-    """Its resourceVersion."""
-    assert made.metadata
-    return str(made.metadata.resource_version)

@@ -3,9 +3,11 @@
 Knows nothing of what it relays.
 """
 
+import json
 import socket
 import threading
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -97,3 +99,11 @@ class Middlebox:
 def _hang_up(one: socket.socket) -> None:
     with suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
+
+
+def by_way_of(middlebox: Middlebox, kubeconfig: Path, path: Path) -> Path:
+    """The same kubeconfig with the middlebox for an API server, written to `path`."""
+    config = json.loads(kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{middlebox.port}"
+    path.write_text(json.dumps(config))
+    return path

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from kubernetes.client import CoreV1Api
 
-from tests.cluster.conftest import by_way_of, create_namespace
-from tests.cluster.middlebox import Middlebox
+from tests.cluster.middlebox import Middlebox, by_way_of
+from tests.cluster.namespaces import create_namespace
+from tests.cluster.users import user_with
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from webhook.cluster.apply import FIELD_MANAGER, Json, Writer, path
@@ -63,10 +64,7 @@ Stored = Callable[[], dict[str, Any]]
 @pytest.fixture(scope="package")
 def writer(plane: ControlPlane) -> Path:
     """The kubeconfig of a user with exactly the rights that these writes need."""
-    plane.kubectl("apply", "-f", "-", stdin=RIGHTS)
-    question = ("auth", "can-i", "patch", "pods", "--as=anybody", "--as-group=writers")
-    wait_for(lambda: not plane.kubectl(*question, check=False).returncode, 10, "the rights")
-    return plane.kubeconfig_for("writer", ("writers",))
+    return user_with(plane, RIGHTS, "writer", "writers", "patch", "pods")
 
 
 @pytest.fixture

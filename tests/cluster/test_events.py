@@ -11,9 +11,9 @@ from kubernetes.client import CoreV1Api, CoreV1Event
 
 from tests.cluster.audit import asked, verbs
 from tests.cluster.clock import Clock
-from tests.cluster.conftest import create_namespace
+from tests.cluster.namespaces import create_namespace
+from tests.cluster.users import user_with
 from tests.controlplane.cluster import ControlPlane
-from tests.controlplane.wait import wait_for
 from webhook.cluster import events
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
@@ -38,10 +38,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: tellers}]
 @pytest.fixture(scope="package")
 def teller(plane: ControlPlane) -> Path:
     """The kubeconfig of a user with exactly the rights that events need."""
-    plane.kubectl("apply", "-f", "-", stdin=RIGHTS)
-    question = ("auth", "can-i", "patch", "events.events.k8s.io", "--as=a", "--as-group=tellers")
-    wait_for(lambda: not plane.kubectl(*question, check=False).returncode, 10, "the rights")
-    return plane.kubeconfig_for("teller", ("tellers",))
+    return user_with(plane, RIGHTS, "teller", "tellers", "patch", "events.events.k8s.io")
 
 
 def tell(

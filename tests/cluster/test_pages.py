@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from kubernetes.client import CoreV1Api
 
-from tests.cluster.conftest import create_namespace, label_namespace, names
+from tests.cluster.namespaces import create_namespace, label_namespace, names
 from tests.controlplane.cluster import ControlPlane
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig

@@ -12,14 +12,14 @@ from kubernetes.client import CoreV1Api, V1ConfigMap, V1ObjectMeta
 
 from tests.cluster.audit import asked, verbs
 from tests.cluster.background import running
-from tests.cluster.conftest import (
+from tests.cluster.middlebox import Middlebox
+from tests.cluster.namespaces import (
     create_namespace,
     label_namespace,
     names,
     remove_namespace,
     version,
 )
-from tests.cluster.middlebox import Middlebox
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from webhook.cluster.connection import Connection

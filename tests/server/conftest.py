@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.cluster.middlebox import Middlebox
+from tests.controlplane.cluster import ControlPlane
 from tests.server.clients import Client
 from tests.server.running import Running, running
 from webhook.server.limits import Limits
@@ -27,3 +30,10 @@ def client(server: Running) -> Iterator[Client]:
 def directory(tmp_path: Path) -> Path:
     """Where a server of the test's own has its certificates and its log."""
     return tmp_path
+
+
+@pytest.fixture
+def middlebox(control_plane: ControlPlane) -> Iterator[Middlebox]:
+    """A network to the API server that the test can cut."""
+    with Middlebox(urlsplit(control_plane.url).port or 0) as relay:
+        yield relay

@@ -6,17 +6,14 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import jsonpatch
 import pytest
 
-from tests.cluster.conftest import by_way_of
-from tests.cluster.middlebox import Middlebox
+from tests.cluster.middlebox import Middlebox, by_way_of
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from tests.server.clients import Client, review
@@ -75,12 +72,6 @@ def kubeconfig(control_plane: ControlPlane) -> Path:
 
     wait_for(granted, 20, "the right")
     return control_plane.kubeconfig
-
-
-@pytest.fixture
-def middlebox(control_plane: ControlPlane) -> Iterator[Middlebox]:
-    with Middlebox(urlsplit(control_plane.url).port or 0) as relay:
-        yield relay
 
 
 def ask(server: Running, path: str, obj: Any = POD, **user: Any) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from policies.model import Right, User
-from tests.cluster.conftest import by_way_of
-from tests.cluster.middlebox import Middlebox
+from tests.cluster.middlebox import Middlebox, by_way_of
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from tests.server.clients import (
@@ -92,12 +90,6 @@ def kubeconfig(control_plane: ControlPlane) -> Path:
 
     wait_for(lambda: asyncio.run(granted()), 10, "the right")
     return control_plane.kubeconfig
-
-
-@pytest.fixture
-def middlebox(control_plane: ControlPlane) -> Iterator[Middlebox]:
-    with Middlebox(urlsplit(control_plane.url).port or 0) as relay:
-        yield relay
 
 
 def ask(server: Running, body: bytes) -> dict[str, Any]:
