@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver.gated import Gated, gated_cluster
-from tests.apiserver.people import DEV, OTHER, RIGHTS, Scene, claim
+from tests.apiserver.people import DEV, OTHER, RIGHTS, Scene
 from tests.controlplane.wait import wait_for
+from tests.exemptions.world import claim
 
 
 @pytest.fixture(scope="package")

@@ -204,6 +204,11 @@ class Gated:
         """An object, or a list, as the API server has it."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json").stdout)
 
+    def bound(self, namespace: str) -> list[Any]:
+        """The pods that are on a node."""
+        pods = self.get("pods", "-n", namespace)["items"]
+        return [one for one in pods if one["spec"].get("nodeName")]
+
 
 @contextmanager
 def gated_cluster(folder: Path) -> Iterator[Gated]:

@@ -11,10 +11,12 @@ import json
 from typing import Any, NamedTuple
 
 from tests.apiserver.gated import Gated
-from webhook.exemptions.claim import EXEMPT, REASON, STAMP, UNTIL
+from tests.exemptions.world import claim
+from webhook.exemptions.claim import EXEMPT, STAMP
 
 DEV, OTHER = "exempt-dev", "exempt-other"
-NEXT_YEAR, LATER, SOONER = "2027-06-30", "2027-07-01", "2027-01-01"
+LATER, SOONER = "2027-07-01", "2027-01-01"
+"""Than a claim that says nothing else."""
 RESTART = {"kubectl.kubernetes.io/restartedAt": "2026-11-21T12:00:00Z"}
 """The annotation of kubectl rollout restart."""
 KUBE = "system:serviceaccount:kube-system"
@@ -264,17 +266,6 @@ class Scene:
         reply = self.create("anna", self.workload(claim(*policies), **of))
         assert reply.allowed, reply.text
         return bare(reply.body)
-
-
-def claim(*policies: str, **changed: str | None) -> dict[str, str]:
-    """Annotations; ``until``, ``reason`` ... instead of the usual, None for none."""
-    texts: dict[str, str | None] = {
-        EXEMPT: ",".join(policies or ("host-network",)),
-        REASON: "It counts the packets of the node.",
-        UNTIL: NEXT_YEAR,
-    }
-    texts |= {f"{EXEMPT}-{name}": text for name, text in changed.items()}
-    return {name: text for name, text in texts.items() if text is not None}
 
 
 def on_template(**annotations: str | None) -> dict[str, Any]:

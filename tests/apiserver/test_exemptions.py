@@ -21,11 +21,11 @@ from tests.apiserver.people import (
     Reply,
     Scene,
     bare,
-    claim,
     on_template,
     reference,
 )
 from tests.controlplane.wait import wait_for
+from tests.exemptions.world import claim
 from webhook.exemptions.claim import STAMP
 
 pytestmark = pytest.mark.cluster

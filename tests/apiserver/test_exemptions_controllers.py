@@ -12,12 +12,12 @@ from tests.apiserver.people import (
     KUBE,
     RESTART,
     Scene,
-    claim,
     on_template,
     reference,
     template_annotations,
 )
 from tests.controlplane.wait import wait_for
+from tests.exemptions.world import claim
 from webhook.exemptions.claim import STAMP
 
 pytestmark = pytest.mark.cluster

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.apiserver.gated import Gated
-from tests.apiserver.people import DEV, Scene, claim
+from tests.apiserver.people import DEV, Scene
 from tests.controlplane.wait import wait_for
+from tests.exemptions.world import claim
 
 pytestmark = pytest.mark.cluster
 SECRET = "netreeve/netreeve-stamp"

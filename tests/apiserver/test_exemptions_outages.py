@@ -12,8 +12,9 @@ from functools import partial
 import pytest
 
 from tests.apiserver.gated import Gated
-from tests.apiserver.people import DEV, RESTART, Scene, claim, on_template
+from tests.apiserver.people import DEV, RESTART, Scene, on_template
 from tests.controlplane.wait import wait_for
+from tests.exemptions.world import claim
 
 pytestmark = pytest.mark.cluster
 MUTATING = ("mutatingwebhookconfiguration", "00-netreeve")

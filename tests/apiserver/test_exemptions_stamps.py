@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.people import SOONER, Scene, claim, on_template
+from tests.apiserver.people import SOONER, Scene, on_template
+from tests.exemptions.world import claim
 from webhook.exemptions.claim import STAMP
 
 pytestmark = pytest.mark.cluster

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.apiserver.gated import Gated
-from tests.apiserver.people import DEV, LATER, Scene, claim, on_template, template_annotations
+from tests.apiserver.people import DEV, LATER, Scene, on_template, template_annotations
+from tests.exemptions.world import claim
 from webhook.exemptions.claim import ANNOTATIONS, STAMP, UNTIL
 
 pytestmark = pytest.mark.cluster

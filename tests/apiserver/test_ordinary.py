@@ -80,9 +80,5 @@ def test_the_controllers_were_not_refused_either(watched: Gated) -> None:
     # Only now: the samples are of many clouds, and a node would tell which one this is.
     watched.control_plane.add_node("node-1")
 
-    def bound() -> list[Any]:
-        pods = watched.get("pods", "-n", "shop")["items"]
-        return [one for one in pods if one["spec"].get("nodeName")]
-
-    wait_for(lambda: len(bound()) > 1, 30, "pods of the shop on a node")
+    wait_for(lambda: len(watched.bound("shop")) > 1, 30, "pods of the shop on a node")
     assert refusals(watched) == []

@@ -125,12 +125,8 @@ class TestCreation:
     def test_a_deployment_runs_down_to_its_pods(self, gated: Gated, namespace: str) -> None:
         expect_passed(gated.create(deployment(2), "-n", namespace))
 
-        def bound() -> list[Any]:
-            pods = gated.get("pods", "-n", namespace)["items"]
-            return [one for one in pods if one["spec"].get("nodeName")]
-
-        wait_for(lambda: len(bound()) == 2, 30, "two pods on a node")
-        pods = bound()
+        wait_for(lambda: len(gated.bound(namespace)) == 2, 30, "two pods on a node")
+        pods = gated.bound(namespace)
         options = [one["spec"]["dnsConfig"]["options"] for one in pods]
         assert options == [[{"name": "ndots", "value": "2"}]] * 2
 

@@ -12,7 +12,7 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from tests.deploy.by_kubectl import INSTALL, stage_file, uninstall
 from tests.helm import manifests
-from tests.helm.render import Object, objects, parse, webhooks
+from tests.helm.render import in_order, objects, parse, webhooks
 
 pytestmark = pytest.mark.cluster
 SERVICE = ("create", "service", "clusterip", "any", "--tcp=80", "--dry-run=server")
@@ -22,10 +22,6 @@ SERVICE = ("create", "service", "clusterip", "any", "--tcp=80", "--dry-run=serve
 def test_with_a_stage_it_is_what_helm_installs(stage: str) -> None:
     both = [*parse(INSTALL.read_text()), *parse(stage_file(stage).read_text())]
     assert in_order(both) == in_order(objects({"stage": stage, "namespace": {"create": True}}))
-
-
-def in_order(found: list[Object]) -> list[Object]:
-    return sorted(found, key=lambda one: (one["kind"], one["metadata"]["name"]))
 
 
 def test_applied_again_it_leaves_the_stage_as_it_is(installed: ControlPlane) -> None:

@@ -18,7 +18,7 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from tests.helm import manifests
 from tests.helm.build import CHART
-from tests.helm.render import Object, objects, only, parse, template, webhooks
+from tests.helm.render import in_order, objects, only, parse, template, webhooks
 
 pytestmark = pytest.mark.cluster
 DEPLOY = CHART.parent
@@ -84,10 +84,6 @@ class TestManifests:
     def test_kustomize_takes_the_folder(self, cluster: ControlPlane) -> None:
         built = cluster.kubectl("kustomize", DEPLOY).stdout
         assert len(parse(built)) == len(parse(manifests.install()))
-
-
-def in_order(found: list[Object]) -> list[Object]:
-    return sorted(found, key=lambda one: (one["kind"], one["metadata"]["name"]))
 
 
 class TestPods:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
-from tests.helm.build import CHART, run
+from tests.helm.build import CHART, output
 from tests.helm.render import Object
 
 pytestmark = pytest.mark.cluster
@@ -32,12 +33,6 @@ def namespace(cluster: ControlPlane) -> Iterator[str]:
     name = f"gate-{uuid.uuid4().hex[:6]}"
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
-
-
-def helm(cluster: ControlPlane, home: Path, *arguments: str | Path) -> str:
-    done = run(*arguments, home=home, kubeconfig=cluster.kubeconfig)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def shells(cluster: ControlPlane) -> list[Object]:
@@ -64,39 +59,31 @@ def fill(cluster: ControlPlane) -> None:
 def test_a_release_lives_and_leaves_what_protects(
     cluster: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
+    helm = partial(output, home=tmp_path, kubeconfig=cluster.kubeconfig)
     at = ("--namespace", namespace)
-    told = helm(
-        cluster,
-        tmp_path,
-        "install",
-        "gate",
-        CHART,
-        *at,
-        "--create-namespace",
-        "--set",
-        "stage=warn",
-    )
+    stage = ("--set", "stage=warn")
+    told = helm("install", "gate", CHART, *at, "--create-namespace", *stage)
     assert f"in the namespace {namespace}, stage warn" in told
     assert "--set stage=enforce" in told
     assert all("webhooks" not in one for one in shells(cluster))
     fill(cluster)
     before = shells(cluster)
 
-    helm(cluster, tmp_path, "upgrade", "gate", CHART, *at, "--set", "stage=enforce")
+    helm("upgrade", "gate", CHART, *at, "--set", "stage=enforce")
     config = ("get", "configmap", "netreeve-config", "-n", namespace, "-o", "yaml")
     assert "stage: enforce" in cluster.kubectl(*config).stdout
     for old, new in zip(before, shells(cluster), strict=True):
         assert new["webhooks"] == old["webhooks"]
         assert new["metadata"]["generation"] == old["metadata"]["generation"]
 
-    helm(cluster, tmp_path, "rollback", "gate", "1", *at)
+    helm("rollback", "gate", "1", *at)
     assert "stage: warn" in cluster.kubectl(*config).stdout
     assert [one["webhooks"] for one in shells(cluster)] == [one["webhooks"] for one in before]
 
     baseline = manifest_of_a_baseline()
     cluster.kubectl("apply", "-f", "-", "-n", "default", stdin=json.dumps(baseline))
     start = cluster.audit_position()
-    helm(cluster, tmp_path, "uninstall", "gate", *at)
+    helm("uninstall", "gate", *at)
     assert first_deletions(cluster, start, 2) == set(SHELLS)
     for kind in SHELLS:
         gone = cluster.kubectl("get", kind, "00-netreeve", "--ignore-not-found")

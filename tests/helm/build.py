@@ -56,5 +56,12 @@ def run(
     )
 
 
+def output(*arguments: str | Path, home: Path, kubeconfig: Path) -> str:
+    """What Helm prints; it must succeed."""
+    done = run(*arguments, home=home, kubeconfig=kubeconfig)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 if __name__ == "__main__":
     print(f"helm\t{helm()}")

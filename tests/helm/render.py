@@ -49,6 +49,11 @@ def objects(values: Mapping[str, Any] = NO_VALUES, *, namespace: str = NAMESPACE
     return parse(template(values, namespace=namespace))
 
 
+def in_order(found: list[Object]) -> list[Object]:
+    """By kind and name."""
+    return sorted(found, key=lambda one: (one["kind"], one["metadata"]["name"]))
+
+
 def only(found: list[Object], kind: str, name: str) -> Object:
     """The one object of a kind and name."""
     (one,) = (one for one in found if (one["kind"], one["metadata"]["name"]) == (kind, name))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
-from tests.helm.build import CHART, run
+from tests.helm.build import CHART, output
 from tests.helm.render import NAMESPACE, Object, parse
 from tests.install.deployed import FULL, PER_SECOND, SOON, Deployed, deployed_cluster
 
@@ -57,9 +57,7 @@ class Release:
         path.write_text("".join([*lines[:at], line, *lines[at + 1 :]]))
 
     def helm(self, plane: ControlPlane, *arguments: str | Path) -> str:
-        done = run(*arguments, *AT, home=self.folder, kubeconfig=plane.kubeconfig)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return output(*arguments, *AT, home=self.folder, kubeconfig=plane.kubeconfig)
 
     def install(self, plane: ControlPlane) -> list[Object]:
         stage = ("--set", "stage=enforce")
