@@ -16,19 +16,8 @@ from msgspec import UNSET
 
 from policies.model import NOTHING_KNOWN, Action
 from policies.resources import Resource
-from tests.audit.scenes import (
-    ANNA,
-    EARLY,
-    KEYS,
-    KINDS,
-    MAKER,
-    Scene,
-    granted_as,
-    made_of,
-    place_of,
-    rules_of,
-    scenes,
-)
+from tests.audit.granting import granted_as, made_of, place_of
+from tests.audit.scenes import ANNA, EARLY, KEYS, KINDS, MAKER, Scene, rules_of, scenes
 from tests.audit.ways import Admission, Admitted, Around, Json, audited, checked
 from tests.exemptions.world import NOW
 from webhook.admission.plan import Ruleset

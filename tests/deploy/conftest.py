@@ -8,6 +8,7 @@ import pytest
 
 from tests.controlplane.cluster import ControlPlane
 from tests.deploy.by_kubectl import install, uninstall
+from tests.helm.render import Object, objects
 
 
 @pytest.fixture(scope="package")
@@ -25,3 +26,9 @@ def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
     install(cluster, "enforce")
     yield cluster
     uninstall(cluster, "enforce")
+
+
+@pytest.fixture(scope="package")
+def default() -> list[Object]:
+    """The chart without values of ours."""
+    return objects()

@@ -1,116 +1,44 @@
 """No sequence of requests by people without the right turns a denied object into an admitted one.
 
-An oracle of its own follows every request: which violations somebody with the right has granted to
-which object, until when. It reads the objects and knows nothing of claims, stamps or the gate.
+What was granted is for the oracle to say (tests/exemptions/oracle.py).
 """
 
 from __future__ import annotations
 
 import copy
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from tests.exemptions.world import (
-    KUBE,
-    NOW,
-    Answer,
-    World,
-    claim,
-    namespace,
-    owned,
-    spec,
+from tests.exemptions.drawn import (
+    BOTH,
+    CLAIMS,
+    GOOD,
+    KINDS,
+    NAMES,
+    NONE,
+    SPACES,
+    SPECS,
+    WRITERS,
+    Grant,
+    Place,
+    carrier,
+    made_of,
 )
+from tests.exemptions.oracle import Oracle
+from tests.exemptions.world import KUBE, World, claim, namespace, owned, spec
 from webhook.exemptions.claim import DAY, EXEMPT, REASON, STAMP, UNTIL
 from webhook.exemptions.stamp import Keys
 
 pytestmark = pytest.mark.slow
 STEPS, EXAMPLES = (60, 1500) if os.environ.get("NETREEVE_SCALE") == "full" else (40, 150)
-DATES = {
-    "2026-11-25": NOW + 4.5 * DAY,
-    "2026-12-31": NOW + 40.5 * DAY,
-    "2027-06-30": NOW + 221.5 * DAY,
-}
-Fact = tuple[str, int]
-"""A policy and what violates it: a port, or 0 for the node's network."""
-Place = tuple[str, str, str]
 
 
-class Grant(NamedTuple):
-    """policies that are lifted, the violations that somebody has looked at, and the end."""
-
-    policies: frozenset[str] = frozenset()
-    facts: frozenset[Fact] = frozenset()
-    until: float = 0.0
-
-
-NONE = Grant()
-NAMES, SPACES = st.sampled_from(["web", "api"]), st.sampled_from(["dev", "prod"])
-BOTH = ("host-network", "host-port")
-POLICIES = st.sampled_from([BOTH[:1], BOTH[1:], BOTH, ("*",)])
-SPECS = st.sampled_from(
-    [spec(host_network=False), spec(), spec(host_network=False, host_port=22),
-     spec(host_network=False, host_port=9100)]
-)  # fmt: skip
-GOOD: st.SearchStrategy[dict[str, str]] = st.builds(
-    lambda policies, until: claim(*policies, until=until),
-    st.sampled_from([BOTH[:1], BOTH[1:], BOTH]),
-    st.sampled_from([*DATES]),
-)
-BAD: st.SearchStrategy[dict[str, str]] = st.builds(
-    lambda policies, until, reason: claim(*policies, until=until, reason=reason),
-    POLICIES,
-    st.sampled_from([*DATES, None, "soon"]),
-    st.sampled_from(["It counts nothing at all.", None]),
-)
-CLAIMS: st.SearchStrategy[dict[str, str]] = st.one_of(GOOD, GOOD, BAD, st.just({}))
-KINDS = st.sampled_from(["deployments", "replicasets", "statefulsets", "pods"])
-WRITERS = st.sampled_from(["jane", "jane", "jane", "anna", "root"])
-"""Anna may exempt in dev, root everywhere, Jane nowhere."""
-
-
-def facts(pod: dict[str, Any]) -> frozenset[Fact]:
-    if pod.get("hostNetwork"):
-        return frozenset({("host-network", 0)})
-    ports = [port for one in pod["containers"] for port in one.get("ports", ())]
-    return frozenset({("host-port", port["hostPort"]) for port in ports})
-
-
-def made_of(
-    kind: str, name: str, annotations: dict[str, str], pod: dict[str, Any]
-) -> dict[str, Any]:
-    meta, body = {"annotations": dict(annotations)}, copy.deepcopy(pod)
-    if kind == "pods":
-        return {"metadata": {**meta, "name": name}, "spec": body}
-    return {"metadata": {"name": name}, "spec": {"template": {"metadata": meta, "spec": body}}}
-
-
-def carrier(obj: dict[str, Any]) -> dict[str, Any]:
-    """Where metadata and spec of the pod are."""
-    found: dict[str, Any] = obj["spec"].get("template", obj)
-    return found
-
-
-def claims(annotations: dict[str, str]) -> tuple[frozenset[str], float]:
-    """The policies that annotations name, and the end in the table of this test."""
-    named = annotations.get(EXEMPT, "")
-    return frozenset(named.split(",")) - {""}, DATES.get(annotations.get(UNTIL, ""), 0.0)
-
-
-def told(annotations: dict[str, str]) -> dict[str, str]:
-    return {name: text for name, text in annotations.items() if name.startswith(EXEMPT)}
-
-
-def words(annotations: dict[str, str]) -> dict[str, str]:
-    """All but the stamp."""
-    return {name: text for name, text in told(annotations).items() if name != STAMP}
-
-
-class Exempting(RuleBasedStateMachine):
+class Exempting(Oracle):
     @initialize()
     def begin(self) -> None:
         self.world = World()
@@ -326,91 +254,6 @@ class Exempting(RuleBasedStateMachine):
     @rule(down=st.sampled_from([False, False, True]))
     def ask(self, down: bool) -> None:
         self.world.down = down
-
-    # --- the oracle
-
-    def _own(self, where: str, name: str) -> set[str]:
-        """Stamps that were written there for workloads of a name, or that could stand for it."""
-        names = tuple(f'/{one}"' for one in (name, name.rpartition("-")[0]) if one)
-        stamps = [one[STAMP] for at, one in self.stamped if at == where]
-        return {stamp for stamp in stamps if any(one in stamp for one in names)}
-
-    def _stored(self) -> list[Place]:
-        return sorted(place for place in self.world.store if place[0] != "namespaces")
-
-    def _send(self, who: str, kind: str, obj: dict[str, Any], where: str, **how: Any) -> None:
-        name = obj["metadata"]["name"]
-        place = (kind, "" if kind == "namespaces" else where, name)
-        old = copy.deepcopy(self.world.store.get(place))
-        answer = self.world.send(who, kind, obj, where=where or name, **how)
-        if not answer.allowed:
-            return
-        annotations = told(self._annotations(kind, answer.object))
-        self.seen.append(annotations)
-        if STAMP in annotations:
-            self.stamped.append((where, annotations))
-        if kind != "namespaces":
-            self._check_written(who, place, old, answer)
-        if not how.get("dry_run"):
-            sent = told(self._annotations(kind, obj))
-            self._note(who, place, sent, old, answer.object)
-
-    def _annotations(self, kind: str, obj: dict[str, Any]) -> dict[str, str]:
-        on = obj if kind == "namespaces" else carrier(obj)
-        found: dict[str, str] = on["metadata"].get("annotations") or {}
-        return found
-
-    def _may(self, who: str, where: str) -> bool:
-        return who == "root" or (who == "anna" and where == "dev")
-
-    def _around(self, where: str) -> frozenset[str]:
-        """Policies that are lifted in a namespace now."""
-        grant = self.grants.get(("namespaces", "", where), NONE)
-        return grant.policies if grant.until > self.world.now else frozenset()
-
-    def _check_written(
-        self, who: str, place: Place, old: dict[str, Any] | None, answer: Answer
-    ) -> None:
-        """Somebody without the right has brought nothing that violates."""
-        if self._may(who, place[1]):
-            return
-        before = facts(carrier(old)["spec"]) if old else frozenset()
-        added = facts(carrier(answer.object)["spec"]) - before
-        bad = {fact for fact in added if fact[0] not in self._around(place[1])}
-        assert not bad, f"{who} has brought {bad} into {place}"
-        was = words(self._annotations(place[0], old)) if old else {}
-        now = words(self._annotations(place[0], answer.object))
-        if now != was and EXEMPT in now:
-            grant, (named, until) = self.grants.get(place, NONE), claims(now)
-            assert named <= grant.policies, f"{who} claims {named} of {place}"
-            assert until <= grant.until, f"{who} has prolonged {place}"
-
-    def _check_made(self, answer: Answer, owner: Place) -> None:
-        """A controller has made nothing that was not granted to its owner."""
-        if not answer.allowed:
-            return
-        grant = self.grants.get(owner, NONE)
-        lifted = grant.facts if grant.until > self.world.now else frozenset()
-        for fact in facts(carrier(answer.object)["spec"]):
-            granted = fact in lifted and fact[0] in grant.policies
-            assert granted or fact[0] in self._around(owner[1]), f"{owner} was not granted {fact}"
-
-    def _note(
-        self, who: str, place: Place, sent: dict[str, str], old: dict[str, Any] | None, new: Any
-    ) -> None:
-        """What is granted after a request that was admitted."""
-        annotations = self._annotations(place[0], new)
-        was = told(self._annotations(place[0], old)) if old else {}
-        named, until = claims(annotations)
-        present = frozenset() if place[0] == "namespaces" else facts(carrier(new)["spec"])
-        grant = self.grants.get(place, NONE)
-        may = who == "root" if place[0] == "namespaces" else self._may(who, place[1])
-        if may and sent != was:  # what the gate itself has written there grants nothing
-            self.grants[place] = Grant(named, present, until)
-            return
-        looked = present if may else grant.facts  # who may has seen what the object is now
-        kept = grant.policies & named
-        self.grants[place] = Grant(kept, looked, min(grant.until, until)) if kept else NONE
 
 
 TestNobodyExemptsThemselves = Exempting.TestCase

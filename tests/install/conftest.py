@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.install.certificates import Certs
 from tests.install.deployed import Deployed, by_kubectl, deployed_cluster
 from tests.install.installed import Installed, installed_cluster
+from webhook.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,15 @@ def deployed(chart_cluster: Deployed) -> Deployed:
     """As many servers and controllers as the Deployments ask for, whatever happened before."""
     chart_cluster.start()
     return chart_cluster
+
+
+@pytest.fixture
+def certs(installed: Installed, capsys: pytest.CaptureFixture[str]) -> Certs:
+    """`netreeve certs` with the administrator's kubeconfig: exit code, and what it says."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["certs", *arguments, "--kubeconfig", str(installed.plane.kubeconfig)])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import select
 import socket
-import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from policies.model import Right, User
-from policies.network_policies.managed import BASELINE
 from tests.controlplane.wait import wait_for
 from tests.server.clients import (
     HOST_NETWORK_POD,
@@ -26,9 +22,8 @@ from tests.server.clients import (
     review,
 )
 from tests.server.running import Running, running
-from webhook.admission.ratchet import Answers
+from tests.server.unhurried import ASKING, Unhurried
 from webhook.server.limits import Limits
-from webhook.server.protocol import Rank
 
 SHORT = Limits(receive=0.3, write=0.3, linger=0.05, handshake=0.3, shutdown=0.3, idle=0.5)
 BODY = review()
@@ -173,128 +168,13 @@ def test_slow_peers_do_not_keep_others_waiting(directory: Path) -> None:
         client.close()
 
 
-def test_silent_connections_make_room_for_new_ones(directory: Path) -> None:
-    limits = Limits(connections=4)
-    with running(directory, limits=limits) as server, contextlib.ExitStack() as stack:
-        busy = Client(server.reviews, server.ca)
-        assert busy.ask("/validate", BODY).status == 200
-        silent = [stack.enter_context(connected(server.reviews, server.ca)) for _ in range(3)]
-        newest = Client(server.reviews, server.ca)
-        assert newest.ask("/validate", BODY).status == 200
-        assert is_closed(silent[0])
-        assert busy.ask("/validate", BODY).status == 200
-        busy.close()
-        newest.close()
-
-
-def test_answers_that_are_no_review_win_no_place(directory: Path) -> None:
-    """One peer that needs no credentials could otherwise lock the API server out."""
-    with (
-        running(directory, limits=Limits(connections=4)) as server,
-        contextlib.ExitStack() as stack,
-    ):
-        for path in ("/nowhere", "/validate") * 4:
-            connection = stack.enter_context(connected(server.reviews, server.ca))
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            assert read_answer(connection).headers["connection"] == "close"
-            assert is_closed(connection)
-        client = Client(server.reviews, server.ca)
-        assert client.ask("/validate", BODY).status == 200
-        client.close()
-
-
-def test_a_new_connection_gets_the_place_of_the_one_idle_for_longest(directory: Path) -> None:
-    with (
-        running(directory, limits=Limits(connections=3)) as server,
-        contextlib.ExitStack() as stack,
-    ):
-        idle = [stack.enter_context(connected(server.reviews, server.ca)) for _ in range(3)]
-        for connection in (*idle, idle[0]):
-            connection.sendall(head(len(BODY)) + BODY)
-            assert read_answer(connection).status == 200
-        newest = Client(server.reviews, server.ca)
-        assert newest.ask("/validate", BODY).status == 200
-        assert is_closed(idle[1])
-        for connection in (idle[0], idle[2]):
-            connection.sendall(head(len(BODY)) + BODY)
-            assert read_answer(connection).status == 200
-        newest.close()
-
-
-def test_requests_that_never_end_win_no_place(directory: Path) -> None:
-    """Nor do they after an answer; but whoever only waits goes before who is sending."""
-    with (
-        running(directory, limits=Limits(connections=2)) as server,
-        contextlib.ExitStack() as stack,
-    ):
-        proven = [stack.enter_context(connected(server.reviews, server.ca)) for _ in range(2)]
-        for connection in proven:
-            connection.sendall(head(len(BODY)) + BODY)
-            assert read_answer(connection).status == 200
-        proven[0].sendall(head(10))
-        _ranked(server, Rank.RECEIVING, 1)
-        second = stack.enter_context(connected(server.reviews, server.ca))
-        second.sendall(head(len(BODY)) + BODY)
-        assert read_answer(second).status == 200
-        assert is_closed(proven[1])
-        second.sendall(head(10))
-        _ranked(server, Rank.RECEIVING, 2)
-        third = stack.enter_context(connected(server.reviews, server.ca))
-        third.sendall(head(len(BODY)) + BODY)
-        assert read_answer(third).status == 200
-        assert is_closed(proven[0])
-
-
-def _ranked(server: Running, rank: Rank, count: int) -> None:
-    waiting = server.listener.guard.waiting[rank]
-    wait_for(lambda: len(waiting) == count, TIMEOUT, f"{count} connections of rank {rank.name}")
-
-
-class _Unhurried:
-    """Whom to ask for rights; answers when told to."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.answer = asyncio.Event()
-
-    async def allowed(self, user: User, rights: Collection[Right]) -> Answers:
-        self.asked.set()
-        await self.answer.wait()
-        return {}
-
-
-_ASKS = review(
-    {"metadata": {"name": "shop"}},
-    oldObject={"metadata": {"name": "shop", "labels": {BASELINE: "default"}}},
-    operation="UPDATE",
-    resource={"group": "", "version": "v1", "resource": "namespaces"},
-    kind={"group": "", "version": "v1", "kind": "Namespace"},
-    namespace="shop",
-)
-
-
-def test_a_connection_is_not_displaced_while_its_request_is_answered(directory: Path) -> None:
-    access = _Unhurried()
-    with (
-        running(directory, limits=Limits(connections=1), access=access) as server,
-        contextlib.ExitStack() as stack,
-    ):
-        kept = stack.enter_context(connected(server.reviews, server.ca))
-        kept.sendall(head(len(_ASKS)) + _ASKS)
-        assert access.asked.wait(TIMEOUT)
-        refused = stack.enter_context(connected(server.reviews, server.ca))
-        assert is_closed(refused)
-        server.loop.call_soon_threadsafe(access.answer.set)
-        assert not read_answer(kept).review["allowed"]
-
-
 def test_overload_is_told_so_that_the_api_server_asks_again(directory: Path) -> None:
-    access = _Unhurried()
+    access = Unhurried()
     with running(directory, limits=Limits(in_flight=3), access=access) as server:
         with contextlib.ExitStack() as stack:
             for _ in range(3):
                 waiting = stack.enter_context(connected(server.reviews, server.ca))
-                waiting.sendall(head(len(_ASKS)) + _ASKS)
+                waiting.sendall(head(len(ASKING)) + ASKING)
             wait_for(lambda: len(server.listener.guard.answering) == 3, TIMEOUT, "three requests")
             client = Client(server.reviews, server.ca)
             answer = client.ask("/validate", BODY)
