@@ -16,7 +16,7 @@ from kubernetes.client import CoreV1Api
 
 from policies.network_policies.length import TOO_LONG
 from tests.cluster.background import running
-from tests.cluster.conftest import create_namespace
+from tests.cluster.namespaces import create_namespace
 from tests.controller.api import Api
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
