@@ -51,12 +51,15 @@ class Rule(NamedTuple):
 
 
 class User(msgspec.Struct, frozen=True):
-    """Who asks, as the API server authenticated them (userInfo of an AdmissionReview)."""
+    """Who asks, as the API server authenticated them (userInfo of an AdmissionReview).
+
+    extra: what authenticators add; None for a key without values, as Go writes an empty list.
+    """
 
     username: str = ""
     uid: str = ""
     groups: tuple[str, ...] = ()
-    extra: dict[str, tuple[str, ...]] = {}
+    extra: Mapping[str, tuple[str, ...] | None] = {}
 
 
 class ClusterFacts(msgspec.Struct, frozen=True):

@@ -68,7 +68,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
         yield long
         return
     for opening in node_ports(spec):
-        if _is_in(opening.number, allowed) or _comes_later(opening, request):
+        if (allowed and _is_in(opening.number, allowed)) or _comes_later(opening, request):
             continue
         chosen = not opening.allocated or (request.early and opening.number is not None)
         limit = None if chosen else Action(params.allocatedNodePorts)

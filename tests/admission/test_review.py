@@ -79,7 +79,7 @@ def test_a_full_request_becomes_the_words_of_the_gate() -> None:
     assert (request.kind, request.namespace, request.name) == ("Service", "dev", "shop")
     assert request.user.username == "jane"
     assert request.user.groups == ("dev",)
-    assert request.user.extra == {"scopes": ("a", "b"), "none": ()}
+    assert request.user.extra == {"scopes": ("a", "b"), "none": None}
     assert bytes(review.object or b"") == b'{"spec": 1}'
     assert bytes(review.old or b"") == b'{"spec": 2}'
 

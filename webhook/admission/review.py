@@ -53,8 +53,6 @@ _NAMED = msgspec.json.Decoder(Object)
 
 
 class GroupVersionKind(msgspec.Struct):
-    group: str = ""
-    version: str = ""
     kind: str = ""
 
 
@@ -62,13 +60,6 @@ class GroupVersionResource(msgspec.Struct):
     group: str = ""
     version: str = ""
     resource: str = ""
-
-
-class UserInfo(msgspec.Struct):
-    username: str | None = None
-    uid: str | None = None
-    groups: tuple[str, ...] | None = None
-    extra: dict[str, tuple[str, ...] | None] | None = None
 
 
 class AdmissionRequest(msgspec.Struct):
@@ -79,7 +70,7 @@ class AdmissionRequest(msgspec.Struct):
     subResource: str | None = None
     name: str | None = None
     namespace: str | None = None
-    userInfo: UserInfo | None = None
+    userInfo: User = User()
     object: msgspec.Raw = _ABSENT
     oldObject: msgspec.Raw = _ABSENT
     dryRun: bool | None = None
@@ -165,7 +156,7 @@ def _invalid(body: bytes, reason: str) -> InvalidReviewError:
 
 def to_review(asked: AdmissionRequest, now: float = END_OF_TIME) -> Review:
     """The gate's words for a decoded request; now: Unix time."""
-    resource, user = asked.resource, asked.userInfo
+    resource = asked.resource
     return Review(
         Request(
             operation=asked.operation,
@@ -175,7 +166,7 @@ def to_review(asked: AdmissionRequest, now: float = END_OF_TIME) -> Review:
             kind=asked.kind.kind if asked.kind else "",
             namespace=asked.namespace or "",
             name=asked.name or _name_of(asked),
-            user=_user(user) if user else User(),
+            user=asked.userInfo,
         ),
         _present(asked.object),
         _present(asked.oldObject),
@@ -195,11 +186,6 @@ def _name_of(asked: AdmissionRequest) -> str:
     return (named.metadata and named.metadata.name) or ""
 
 
-def _user(info: UserInfo) -> User:
-    extra = {key: values or () for key, values in (info.extra or {}).items()}
-    return User(info.username or "", info.uid or "", info.groups or (), extra)
-
-
 def _present(raw: msgspec.Raw) -> msgspec.Raw | None:
     return None if len(raw) == 0 or (len(raw) == 4 and bytes(raw) == b"null") else raw
 
@@ -208,7 +194,7 @@ def encode(uid: str, request: Request, verdict: Verdict) -> bytes:
     """The AdmissionReview that answers ``uid``; deterministic for equal verdicts."""
     if not verdict.findings and not verdict.patch:
         return b"%s%s%s" % (_ALLOW_HEAD, _encode(uid), _ALLOW_TAIL)
-    denied = len(verdict.denied)
+    denied = len(verdict.denied) if verdict.findings else 0
     response: dict[str, Any] = {"uid": uid, "allowed": not denied}
     if denied:
         response["status"] = _forbidden(messages.denial(request, verdict))

@@ -33,13 +33,6 @@ _OPERATIONS = {"create": CREATE, "update": UPDATE, "patch": UPDATE}
 _DONE = range(200, 300)
 
 
-class _UserInfo(msgspec.Struct):
-    username: str = ""
-    uid: str = ""
-    groups: tuple[str, ...] = ()
-    extra: dict[str, tuple[str, ...]] = {}
-
-
 class _ObjectRef(msgspec.Struct):
     apiGroup: str = ""
     apiVersion: str = ""
@@ -61,8 +54,8 @@ class _Event(msgspec.Struct):
     stage: str = ""
     verb: str = ""
     requestURI: str = ""
-    user: _UserInfo = msgspec.field(default_factory=_UserInfo)
-    impersonatedUser: _UserInfo | None = None
+    user: User = User()
+    impersonatedUser: User | None = None
     objectRef: _ObjectRef | None = None
     responseStatus: _Status | None = None
     requestObject: msgspec.Raw = _ABSENT
@@ -259,7 +252,6 @@ def _moment(text: str) -> float:
 
 
 def _request(event: _Event, ref: _ObjectRef, resource: Resource, name: str) -> Request:
-    user = event.impersonatedUser or event.user
     return Request(
         operation=_OPERATIONS[event.verb],
         group=ref.apiGroup,
@@ -268,7 +260,7 @@ def _request(event: _Event, ref: _ObjectRef, resource: Resource, name: str) -> R
         kind=resource.kind,
         namespace=ref.namespace if resource.namespaced else name,
         name=name,
-        user=User(user.username, user.uid, user.groups, user.extra),
+        user=event.impersonatedUser or event.user,
     )
 
 

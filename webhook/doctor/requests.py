@@ -69,9 +69,9 @@ class Request:
         As CreateAdmissionRequest of k8s.io/apiserver pkg/admission/plugin/cel builds it: fields
         that are empty are left out.
         """
+        extra = {key: list(values or ()) for key, values in self.user.extra.items()}
         user = {"username": self.user.username, "uid": self.user.uid,
-                "groups": list(self.user.groups),
-                "extra": {key: list(value) for key, value in self.user.extra.items()}}  # fmt: skip
+                "groups": list(self.user.groups), "extra": extra}  # fmt: skip
         request: Json = {
             "kind": self._kind(),
             "resource": self._resource(),

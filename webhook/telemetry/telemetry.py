@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import field
 
 from webhook.admission.review import AdmissionRequest
-from webhook.admission.verdict import Verdict
+from webhook.admission.verdict import Finding, Verdict
 from webhook.telemetry.durations import Durations
 from webhook.telemetry.logs import Line, Log, cut
 from webhook.telemetry.metrics import Metrics
@@ -54,17 +54,16 @@ class Telemetry:
         traceparent: bytes,
     ) -> None:
         seconds = time.perf_counter() - started
-        quiet = not verdict.findings and not verdict.patch
-        allowed = quiet or verdict.allowed
-        self._durations.record(webhook, asked, allowed, seconds)
+        denied = verdict.denied if verdict.findings else ()
+        self._durations.record(webhook, asked, not denied, seconds)
         trace = ""
         if self._spans is not None:
             words = {name: value for name, value in _words(asked).items() if value}
-            attributes = {"review.webhook": webhook, "review.allowed": allowed, **words}
+            attributes = {"review.webhook": webhook, "review.allowed": not denied, **words}
             trace = self._spans.record(f"review {webhook}", seconds, attributes, traceparent)
-        if not quiet:
+        if verdict.findings or verdict.patch:
             self._count(webhook, asked, verdict)
-            self._tell(webhook, asked, verdict, seconds, trace)
+            self._tell(webhook, asked, verdict, denied, seconds=seconds, trace=trace)
 
     def refused(self, error: str, detail: str, uid: str = "") -> None:
         self._errors[(error,)] += 1
@@ -108,18 +107,25 @@ class Telemetry:
             self._log.traceback("policy failed", error, **{_UID: asked.uid})
 
     def _tell(
-        self, webhook: str, asked: AdmissionRequest, verdict: Verdict, seconds: float, trace: str
+        self,
+        webhook: str,
+        asked: AdmissionRequest,
+        verdict: Verdict,
+        denied: tuple[Finding, ...],
+        *,
+        seconds: float,
+        trace: str,
     ) -> None:
         """Denials, patches, exemptions; what is only warned of is in the API server's audit."""
-        denied = list(dict.fromkeys([finding.policy for finding in verdict.denied]))
+        policies = list(dict.fromkeys([finding.policy for finding in denied]))
         exempted = _exempted(verdict) if webhook == "validate" else []
-        if not denied and not verdict.patch and not exempted:
+        if not policies and not verdict.patch and not exempted:
             return
         self._log.put(
             _Judged(  # not by name: that takes a microsecond longer
                 self._log.time(),
                 "info",
-                "denied" if denied else "patched" if verdict.patch else "exempted",
+                "denied" if policies else "patched" if verdict.patch else "exempted",
                 webhook,
                 asked.uid,
                 asked.operation,
@@ -127,10 +133,10 @@ class Telemetry:
                 asked.subResource or None,
                 asked.namespace or None,
                 asked.name or None,
-                (asked.userInfo and asked.userInfo.username) or None,
+                asked.userInfo.username or None,
                 asked.dryRun or None,
                 None if asked.name else _generate_name(asked),
-                denied or None,
+                policies or None,
                 exempted or None,
                 int(seconds * 1e6) / 1e3,  # `round` takes 15 times as long
                 trace or None,
@@ -253,7 +259,7 @@ def _words(asked: AdmissionRequest) -> dict[str, Any]:
         "request.subresource": asked.subResource,
         "request.namespace": asked.namespace,
         "request.name": asked.name,
-        "request.user": asked.userInfo.username if asked.userInfo else None,
+        "request.user": asked.userInfo.username,
         "request.dryRun": asked.dryRun or None,
     }
 
