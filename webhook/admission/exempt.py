@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from policies.model import NEVER_OLD, Action, Right
+from webhook.admission.blanket import BlanketExemptions
 from webhook.admission.claiming import (
     Case,
     adds_violation,
@@ -25,7 +26,6 @@ from webhook.admission.claiming import (
     strays,
 )
 from webhook.admission.cluster import Cluster
-from webhook.admission.outside import Outside
 from webhook.admission.patch import Operation
 from webhook.admission.plan import Ruleset
 from webhook.admission.ratchet import Answers
@@ -85,7 +85,7 @@ class Exemptions:
         self._conditions = ruleset.exemptions.conditions(self._known, others)
         self._owners = ruleset.exemptions.owners()
         self._ring, self._trust = ring, trust
-        self.outside = Outside(ruleset.exemptions.granted, cluster, trust)
+        self.blanket = BlanketExemptions(ruleset.exemptions.granted, cluster, trust)
 
     def apply(
         self, case: Case, findings: list[Finding], answers: Answers, refused: Action
@@ -204,7 +204,7 @@ class Exemptions:
             return finding
         if claimed is not None and not claimed.claim.names(finding.policy):
             claimed = None
-        other = self.outside.exemption(finding.policy, case, self._terms)
+        other = self.blanket.lifting(finding.policy, case, self._terms)
         if other and not (claimed and adds_violation(claimed, finding, case)):
             return exempted(finding, other)
         if claimed is None:

@@ -188,7 +188,7 @@ class Gate:
             case = self._case(lane, request, review, view, subjects)
             refused = self._strongest_here(steps, request, view)
             findings, needed = self._exemptions.apply(case, findings, answers, refused)
-        elif self._exemptions.outside.surrounds(request):
+        elif self._exemptions.blanket.cover(request):
             case = Case(request, review.now, review.stored, view, subjects)
             findings, needed = self._exemptions.apply(case, findings, answers, Action.OFF)
         findings, questions = lift(findings, answers)

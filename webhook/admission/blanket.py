@@ -1,4 +1,4 @@
-"""Exemptions from outside an object: those of the configuration, and that of its namespace."""
+"""Blanket exemptions: those of the configuration, and that of an object's namespace."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from webhook.exemptions.owners import Workload
 from webhook.exemptions.standing import Annotations, Place, Terms, Trust, proven, standing
 
 
-class Outside:
+class BlanketExemptions:
     """granted: by the configuration. cluster: None where nothing is known of namespaces."""
 
     def __init__(self, granted: Sequence[Grant], cluster: Cluster | None, trust: Trust) -> None:
         self._granted, self._cluster, self._trust = granted, cluster, trust
 
-    def surrounds(self, request: Request) -> bool:
-        """Whether there is anything that could exempt the object of a request."""
+    def cover(self, request: Request) -> bool:
+        """Whether there are any for the object of a request."""
         if request.operation == DELETE:
             return False
         return bool(self._granted or (self._cluster and self._cluster.exemption(request.namespace)))
 
-    def exemption(self, policy: str, case: Case, terms: Terms) -> Exempt | None:
-        """The exemption that the configuration or the object's namespace gives, if any."""
+    def lifting(self, policy: str, case: Case, terms: Terms) -> Exempt | None:
+        """The one that exempts from a policy, if any."""
         for grant in self._granted:
             if grant.covers(policy, case.request, case.now):
                 return exempt_until("configuration", grant.reason, grant.ends, case.now)

@@ -1,4 +1,4 @@
-"""Exemptions from outside an object: of its namespace, and of the configuration."""
+"""Blanket exemptions: of a namespace, and of the configuration."""
 
 from __future__ import annotations
 
