@@ -1,6 +1,6 @@
 """Whether NetworkPolicies are enforced in this cluster, by the fingerprints of CNI plugins.
 
-Owns the shape of policies/knowledge/cnis.toml. Presence proves no enforcement: a verdict is the
+Owns the shape of policies/knowledge/cnis.toml. Presence proves no enforcement: the answer is the
 best that can be said without sending a packet.
 """
 
@@ -81,7 +81,7 @@ class Plugin(NamedTuple):
     evidence: tuple[str, ...]
 
 
-class Verdict(NamedTuple):
+class Enforcement(NamedTuple):
     """The answer for the cluster, from those of its plugins: one that enforces is enough for the
     nodes that share them.
 
@@ -105,7 +105,7 @@ class _Found(NamedTuple):
     evidence: tuple[str, ...]
 
 
-def verdict(facts: Facts) -> Verdict:
+def enforcement(facts: Facts) -> Enforcement:
     """Whether NetworkPolicies are enforced, as far as the facts tell."""
     matching = [one for cni in TABLE.cnis for one in _match(cni, facts)]
     found = [one for one in matching if not one.cni.fallback] or matching
@@ -117,7 +117,7 @@ def verdict(facts: Facts) -> Verdict:
         for one, plugin in zip(found, plugins, strict=True)
         if not one.cni.ipBlocksMatchPods and plugin.state == "enforcing"
     ]
-    return Verdict(
+    return Enforcement(
         decisive.state,
         decisive.reason,
         plugins,

@@ -74,7 +74,7 @@ def resolve(
     ip_blocks_match_pods: bool = True,
     ip_blocks_match_nodes: bool = True,
 ) -> Resolved:
-    """What pods must be able to reach; the keywords: as of `cni.Verdict`."""
+    """What pods must be able to reach; the keywords: as of `cni.Enforcement`."""
     found: list[Grant | Problem] = []
     services = tuple(_services(config, facts))
     for service in services:

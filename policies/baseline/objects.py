@@ -63,7 +63,7 @@ class Environment(NamedTuple):
 
     config: BaselineConfig
     facts: Facts
-    cni: cni.Verdict
+    cni: cni.Enforcement
     dns: dns.Resolved
 
 
@@ -81,7 +81,7 @@ class Plan(NamedTuple):
 
 def environment(config: BaselineConfig, facts: Facts) -> Environment:
     """To be made anew whenever the facts or the configuration change."""
-    enforced = cni.verdict(facts)
+    enforced = cni.enforcement(facts)
     resolved = dns.resolve(
         config.dns,
         facts,

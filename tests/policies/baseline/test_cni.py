@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from policies.baseline.cni import TABLE, verdict
+from policies.baseline.cni import TABLE, enforcement
 from policies.baseline.facts import ConfigMap, Container, DaemonSet, Facts, Node
 
 
@@ -235,7 +235,7 @@ VERDICTS = {
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdict(name: str) -> None:
     facts, state, titles = VERDICTS[name]
-    found = verdict(facts)
+    found = enforcement(facts)
     assert (found.state, tuple(one.title for one in found.plugins)) == (state, titles)
     assert found.reason
     assert all(one.evidence and one.reason for one in found.plugins)
@@ -243,14 +243,14 @@ def test_verdict(name: str) -> None:
 
 def test_every_plugin_of_the_table_is_tried_in_every_form() -> None:
     """A plugin, or a condition of one, that nothing here leads to could say what it likes."""
-    given = {one.reason for facts, *_ in VERDICTS.values() for one in verdict(facts).plugins}
+    given = {one.reason for facts, *_ in VERDICTS.values() for one in enforcement(facts).plugins}
     written = {one.reason for one in TABLE.cnis}
     written |= {when.reason for one in TABLE.cnis for when in one.when}
     assert given == written
 
 
 def test_what_decided_is_part_of_the_evidence() -> None:
-    (plugin,) = verdict(_cilium(enable_policy="never")).plugins
+    (plugin,) = enforcement(_cilium(enable_policy="never")).plugins
     assert plugin.evidence == (
         "DaemonSet kube-system/cilium",
         "ConfigMap kube-system/cilium-config: enable-policy is never",
@@ -268,7 +268,7 @@ def test_what_decided_is_part_of_the_evidence() -> None:
     ],
 )
 def test_whether_ip_blocks_match_pods(facts: Facts, match: bool) -> None:
-    assert verdict(facts).ip_blocks_match_pods is match
+    assert enforcement(facts).ip_blocks_match_pods is match
 
 
 @pytest.mark.parametrize(
@@ -283,19 +283,19 @@ def test_whether_ip_blocks_match_pods(facts: Facts, match: bool) -> None:
     ],
 )
 def test_whether_ip_blocks_match_nodes(facts: Facts, match: bool) -> None:
-    assert verdict(facts).ip_blocks_match_nodes is match
+    assert enforcement(facts).ip_blocks_match_nodes is match
 
 
 def test_where_nodes_differ_it_is_said() -> None:
     mixed = msgspec.structs.replace(_aws(controller="true"), nodes=(AUTO_NODE,))
-    assert verdict(mixed).reason.startswith("on some of the nodes: the AWS VPC CNI enforces")
+    assert enforcement(mixed).reason.startswith("on some of the nodes: the AWS VPC CNI enforces")
 
 
 def test_nodes_that_no_policy_reaches_are_said() -> None:
     fargate = Node(os="linux", labels={"eks.amazonaws.com/compute-type": "fargate"})
-    notes = verdict(Facts(nodes=(fargate, Node(os="windows")))).notes
+    notes = enforcement(Facts(nodes=(fargate, Node(os="windows")))).notes
     assert [note.split(":")[0] for note in notes] == ["Windows nodes", "Fargate nodes"]
-    assert verdict(Facts(nodes=(Node(os="linux"),))).notes == ()
+    assert enforcement(Facts(nodes=(Node(os="linux"),))).notes == ()
 
 
 def test_every_plugin_says_where_it_was_read() -> None:

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from policies.baseline.cni import Verdict
+from policies.baseline.cni import Enforcement
 from webhook.audit.baseline.removal import Removal
 from webhook.audit.baseline.report import Report
 from webhook.audit.baseline.severed import Severed
@@ -54,7 +54,7 @@ def _namespace(report: Report) -> dict[str, Any]:
     }
 
 
-def _enforcement(found: Verdict) -> dict[str, Any]:
+def _enforcement(found: Enforcement) -> dict[str, Any]:
     return {
         "state": found.state,
         "reason": found.reason,

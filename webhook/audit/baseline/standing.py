@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from policies.baseline.cni import Verdict
+from policies.baseline.cni import Enforcement
 from policies.baseline.config import BaselineConfig
 from policies.baseline.grants import Json, Problem
 from policies.baseline.objects import (
@@ -68,7 +68,7 @@ class Standing(NamedTuple):
     rules: tuple[Rule, ...]
     left: tuple[str, ...]
     problems: tuple[Problem, ...]
-    cni: Verdict
+    cni: Enforcement
     controller: Controller
     unread: tuple[Unread, ...]
 

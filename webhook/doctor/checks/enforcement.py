@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.baseline.cni import verdict
+from policies.baseline.cni import enforcement
 from webhook.config import GateConfig
 from webhook.doctor.finding import Check, Finding, error, info
 from webhook.doctor.seen import Seen
@@ -19,7 +19,7 @@ NOTE = info("enforcement-note", "What this network plugin does differently.")
 def run(seen: Seen) -> Iterator[Finding]:
     if seen.facts is None or not (seen.config or GateConfig()).baseline.enabled:
         return
-    found = verdict(seen.facts)
+    found = enforcement(seen.facts)
     evidence = [f"{one.title}: {'; '.join(one.evidence)}" for one in found.plugins]
     where = "network plugin"
     if found.state == "not-enforcing":
