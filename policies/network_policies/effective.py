@@ -46,7 +46,7 @@ class Direction(Enum):
         return "from" if self is Direction.INGRESS else "to"
 
 
-class Workload(NamedTuple):
+class Pods(NamedTuple):
     """A pod as NetworkPolicies see it.
 
     ips: one for each IP family it has, as in status.podIPs; () where they are not known.
@@ -66,7 +66,7 @@ class External(NamedTuple):
     ip: str
 
 
-Party = Workload | External
+Party = Pods | External
 
 
 class Allow(NamedTuple):
@@ -153,7 +153,7 @@ def union(
     )
 
 
-def side(policies: Iterable[NetworkPolicy], pod: Workload, direction: Direction) -> Side:
+def side(policies: Iterable[NetworkPolicy], pod: Pods, direction: Direction) -> Side:
     """What the policies of the pod's namespace allow it in one direction."""
     its_own = (policy for policy in policies if _lives_in(policy, pod.namespace))
     return union(its_own, direction, lambda one: one.matches(pod.labels))
@@ -215,7 +215,7 @@ def _passes(policies: tuple[NetworkPolicy, ...], packet: Flow, ip_blocks_match_p
             (packet.source, packet.target, Direction.EGRESS),
             (packet.target, packet.source, Direction.INGRESS),
         )
-        if isinstance(pod, Workload)
+        if isinstance(pod, Pods)
     )
 
 
@@ -274,7 +274,7 @@ def matches_port(port: NetworkPolicyPort, packet: Flow) -> bool:
     if port.port is None:
         return True
     if isinstance(port.port, str):
-        if not isinstance(packet.target, Workload):
+        if not isinstance(packet.target, Pods):
             return False
         return packet.target.ports.get((port.port, packet.protocol)) == packet.port
     return port.port <= packet.port <= (port.endPort or port.port)

@@ -9,7 +9,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.network_policies.effective import Flow, Workload, allowed
+from policies.network_policies.effective import Flow, Pods, allowed
 from policies.network_policies.views import NetworkPolicy
 from tests.policies.network_policies.given import NAMESPACES, PODS, Json, party, policies, views
 from webhook.audit.baseline.cluster import Actor
@@ -23,17 +23,17 @@ PACKETS = tuple(product(("TCP", "UDP", "SCTP", "DCCP"), (1, 52, 53, 54, 80, 81, 
 lets it through, so that it tells every port of every protocol from all ports of the three."""
 
 
-def pods_of(end: Json) -> Workload:
+def pods_of(end: Json) -> Pods:
     """Its addresses are not known, as those of templates are not."""
     found = party(end)
-    assert isinstance(found, Workload)
+    assert isinstance(found, Pods)
     return found._replace(ips=())
 
 
 PARTIES = tuple(map(pods_of, PODS))
 
 
-def actor(pods: Workload, name: str) -> Actor:
+def actor(pods: Pods, name: str) -> Actor:
     return Actor(pods.namespace, "Deployment", name, pods.labels, {}, pods.ports, (), False, ())
 
 

@@ -20,7 +20,7 @@ from policies.baseline.config import BaselineConfig
 from policies.baseline.dns import namespaces
 from policies.baseline.facts import Facts, Kept, gather
 from policies.baseline.objects import Environment, Namespace, Plan
-from policies.network_policies.effective import External, Party, Workload
+from policies.network_policies.effective import External, Party, Pods
 
 Json = dict[str, Any]
 FOLDER = Path(__file__).parent / "cases"
@@ -106,7 +106,7 @@ class Given:
     def parties(self) -> dict[str, Party]:
         """Every pod by name."""
         return {
-            one["metadata"]["name"]: Workload(
+            one["metadata"]["name"]: Pods(
                 one["metadata"]["namespace"],
                 {NAME_LABEL: one["metadata"]["namespace"]},
                 one["metadata"].get("labels", {}),

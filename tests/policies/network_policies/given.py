@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from policies.network_policies.effective import External, Party, Workload
+from policies.network_policies.effective import External, Party, Pods
 from policies.network_policies.views import NetworkPolicy
 
 Json = dict[str, Any]
@@ -166,7 +166,7 @@ def party(end: Json) -> Party:
     """An end of a packet, as the oracle has it, as the code has it."""
     if "ip" in end:
         return External(end["ip"])
-    return Workload(
+    return Pods(
         end["namespace"],
         end["nsLabels"],
         end["labels"],

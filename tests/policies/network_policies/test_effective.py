@@ -12,7 +12,7 @@ from policies.network_policies.effective import (
     Direction,
     External,
     Flow,
-    Workload,
+    Pods,
     allowed,
     allows,
     in_block,
@@ -98,10 +98,8 @@ CLUSTER_DNS: Json = {
     "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
 }
 DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
-DNS_POD = Workload(
-    "kube-system", NAMESPACES["kube-system"], {"k8s-app": "kube-dns"}, ("10.244.0.2",)
-)
-CLIENT = Workload("shop", NAMESPACES["shop"], {}, ("10.244.1.9",))
+DNS_POD = Pods("kube-system", NAMESPACES["kube-system"], {"k8s-app": "kube-dns"}, ("10.244.0.2",))
+CLIENT = Pods("shop", NAMESPACES["shop"], {}, ("10.244.1.9",))
 
 
 def dns(peer: Json, ports: list[Json] = DNS_PORTS) -> list[Json]:

@@ -20,7 +20,7 @@ from policies.baseline.facts import (
 from policies.baseline.objects import Namespace, environment, manifest, plan
 from policies.baseline.presets import Allow, EgressProxy, IngressControllers, Internet
 from policies.model import Policy
-from policies.network_policies.effective import External, Flow, Workload, allowed
+from policies.network_policies.effective import External, Flow, Pods, allowed
 from policies.network_policies.views import NetworkPolicy
 from tests.policies.network_policies.given import NAMESPACES, Json, policy, view, views
 from tests.policies.network_policies.test_rules import REQUEST, RULES, found
@@ -109,10 +109,8 @@ def test_but_not_all_that_an_administrator_may() -> None:
     }
 
 
-CLIENT = Workload("shop", NAMESPACES["shop"], {"app": "web"}, ("10.244.1.9",))
-DNS_POD = Workload(
-    "kube-system", NAMESPACES["kube-system"], {"k8s-app": "kube-dns"}, ("10.244.0.2",)
-)
+CLIENT = Pods("shop", NAMESPACES["shop"], {"app": "web"}, ("10.244.1.9",))
+DNS_POD = Pods("kube-system", NAMESPACES["kube-system"], {"k8s-app": "kube-dns"}, ("10.244.0.2",))
 OTHER_POD = DNS_POD._replace(labels={"app": "other"}, ips=("10.244.0.3",))
 
 
@@ -121,7 +119,7 @@ OTHER_POD = DNS_POD._replace(labels={"app": "other"}, ips=("10.244.0.3",))
 def test_the_default_one_gives_dns_and_nothing_else(protocol: str, cilium: bool) -> None:
     read = tuple(map(view, generated("default-deny")))
 
-    def passes(target: Workload | External, port: int) -> bool:
+    def passes(target: Pods | External, port: int) -> bool:
         return allowed(read, Flow(CLIENT, target, protocol, port), ip_blocks_match_pods=not cilium)
 
     assert passes(DNS_POD, 53)

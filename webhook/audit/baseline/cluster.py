@@ -10,8 +10,7 @@ import msgspec
 
 from policies.baseline.collect import keep_service, keep_slice
 from policies.baseline.facts import EndpointSlice, Facts, Service, ServicePort
-from policies.network_policies.effective import External, Party
-from policies.network_policies.effective import Workload as Pods
+from policies.network_policies.effective import External, Party, Pods
 from policies.network_policies.views import NetworkPolicy, NetworkPolicySpec
 from policies.objects import ObjectMeta
 from webhook.audit.baseline import views

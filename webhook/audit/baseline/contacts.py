@@ -13,8 +13,14 @@ from typing import Literal, NamedTuple
 
 from policies.baseline.config import Baseline
 from policies.baseline.facts import Service, canonical
-from policies.network_policies.effective import Allow, Direction, allows, matches_peer, selector
-from policies.network_policies.effective import Workload as Pods
+from policies.network_policies.effective import (
+    Allow,
+    Direction,
+    Pods,
+    allows,
+    matches_peer,
+    selector,
+)
 from policies.network_policies.views import NetworkPolicy, NetworkPolicyPort
 from policies.services.addresses import parse_network
 from webhook.audit.baseline import views

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from policies.baseline.config import Baseline, BaselineConfig
-from policies.network_policies.effective import Direction, Workload, side
+from policies.network_policies.effective import Direction, Pods, side
 from policies.network_policies.views import NetworkPolicy
 from webhook.audit.baseline.cluster import Cluster
 from webhook.audit.baseline.contacts import contacts
@@ -72,7 +72,7 @@ def _opened(cluster: Cluster, namespace: str, left: Collection[str]) -> Iterator
     after = [one for one in now if one.metadata and (one.metadata.name or "") not in left]
     labels = cluster.traffic.namespaces.get(namespace, {})
     for actor in cluster.actors_by_namespace.get(namespace, ()):
-        pods = Workload(namespace, labels, actor.labels)
+        pods = Pods(namespace, labels, actor.labels)
         free = tuple(
             text for direction, text in _OPEN.items() if _frees(now, after, pods, direction)
         )
@@ -81,6 +81,6 @@ def _opened(cluster: Cluster, namespace: str, left: Collection[str]) -> Iterator
 
 
 def _frees(
-    now: list[NetworkPolicy], after: list[NetworkPolicy], pods: Workload, direction: Direction
+    now: list[NetworkPolicy], after: list[NetworkPolicy], pods: Pods, direction: Direction
 ) -> bool:
     return side(now, pods, direction).isolated and not side(after, pods, direction).isolated

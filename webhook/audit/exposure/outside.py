@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from policies.network_policies.effective import External, Flow, matches_port
-from policies.network_policies.effective import Workload as Pods
+from policies.network_policies.effective import External, Flow, Pods, matches_port
 from policies.network_policies.views import IPBlock
 from policies.services.addresses import Network, parse_network
 from webhook.audit.baseline.cluster import Actor
