@@ -16,7 +16,7 @@ from policies.network_policies.managed import DEFAULT_DENY
 from webhook.cluster.errors import ClusterError, RefusedError
 from webhook.cluster.events import Event, Events, Reference
 from webhook.controller.cache import Cache, Sent
-from webhook.controller.judge import Judgement, judge
+from webhook.controller.decide import Decision, decide
 from webhook.controller.queue import WorkQueue
 from webhook.controller.states import States
 from webhook.controller.views import Known
@@ -59,9 +59,9 @@ class Reconciler:
             self._states.forget(name)
             return
         before = written(known.status)
-        judgement = judge(self.environment, known.namespace, self._cache.policies(name), before)
+        decision = decide(self.environment, known.namespace, self._cache.policies(name), before)
         try:
-            await self._carry_out(known, judgement)
+            await self._carry_out(known, decision)
         except ClusterError as error:
             if is_ending(error):
                 return
@@ -69,17 +69,17 @@ class Reconciler:
                 await self._tell_failure(known, error)
             raise
 
-    async def _carry_out(self, known: Known, judgement: Judgement) -> None:
-        if judgement.relabel:
-            await self._relabel(known, judgement.relabel)
+    async def _carry_out(self, known: Known, decision: Decision) -> None:
+        if decision.relabel:
+            await self._relabel(known, decision.relabel)
             return
-        was_under_one = self._states.judged(known, judgement)
-        if was_under_one and not judgement.baseline:
+        was_under_one = self._states.decided(known, decision)
+        if was_under_one and not decision.baseline:
             await self._event(known.namespace, RELEASED)
-        await self._write_policies(known, judgement)
-        if judgement.release:
+        await self._write_policies(known, decision)
+        if decision.release:
             await self._release(known.namespace)
-        await self._tell(known, judgement)
+        await self._tell(known, decision)
 
     async def _relabel(self, known: Known, baseline: str) -> None:
         """Undo what was done to the label while nobody asked the gate."""
@@ -87,29 +87,27 @@ class Reconciler:
         log.warning("namespace %s: put under %s again", known.namespace.name, baseline)
         await self._event(known.namespace, RELABELLED)
 
-    async def _write_policies(self, known: Known, judgement: Judgement) -> None:
+    async def _write_policies(self, known: Known, decision: Decision) -> None:
         """In order: each is sent when the one before it was accepted."""
         name, sent = known.namespace.name, self._cache.sent_policies
-        for one in judgement.missing:
+        for one in decision.missing:
             key = f"{name}/{one.name}"
             self._look_again(name)
             if sent.waits(key):
                 continue
             with sent.sending(key):
-                await self._write_policy(known.namespace, one, judgement)
+                await self._write_policy(known.namespace, one, decision)
             was_there = written(known.status).state == "covered" and one.name == DEFAULT_DENY
-            if was_there or one.name in judgement.recreated:
+            if was_there or one.name in decision.recreated:
                 await self._event(known.namespace, REPAIRED)
 
     def _look_again(self, name: str) -> None:
         """Also where no event comes: what was written may have changed nothing."""
         self._queue.add_later(name, Sent.PATIENCE)
 
-    async def _write_policy(
-        self, namespace: Namespace, one: Generated, judgement: Judgement
-    ) -> None:
-        body = manifest(one, namespace, judgement.baseline)
-        if one.name in judgement.ours:
+    async def _write_policy(self, namespace: Namespace, one: Generated, decision: Decision) -> None:
+        body = manifest(one, namespace, decision.baseline)
+        if one.name in decision.ours:
             await self._writer.repair(body)
         else:
             # A conflict, by a quota or by somebody who has just made it, ends the pass: what comes
@@ -136,13 +134,13 @@ class Reconciler:
             with sent.sending(key):
                 await self._writer.release(namespace.name, pod)
 
-    async def _tell(self, known: Known, judgement: Judgement) -> None:
+    async def _tell(self, known: Known, decision: Decision) -> None:
         """Write the status where it differs from what is written; never one that is passing."""
-        status = judgement.status
-        if status is None and known.status and not judgement.baseline:
+        status = decision.status
+        if status is None and known.status and not decision.baseline:
             await self._annotate(known, None)
-        elif status and (status.state == "failing" or not judgement.missing):
-            await self._tell_status(known, status, judgement.covered)
+        elif status and (status.state == "failing" or not decision.missing):
+            await self._tell_status(known, status, decision.covered)
 
     async def _tell_status(self, known: Known, status: Status, covered: Covered) -> None:
         now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")

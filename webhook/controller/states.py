@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from webhook.controller.judge import Judgement
+from webhook.controller.decide import Decision
 from webhook.controller.views import Known
 from webhook.controller.written import Status
 
@@ -32,13 +32,13 @@ class States:
         self._pending: dict[str, _Pending] = {}
         self._left: dict[str, int] = {}
 
-    def judged(self, known: Known, judgement: Judgement) -> bool:
+    def decided(self, known: Known, decision: Decision) -> bool:
         """Whether the namespace was under a baseline so far."""
         name = known.namespace.name
-        status = judgement.status
+        status = decision.status
         before = self._states.get(name, EXCLUDED)
         self._states[name] = status.state if status else EXCLUDED
-        self._left[name] = len(judgement.left)
+        self._left[name] = len(decision.left)
         if status and status.state == "pending":
             self._wait(known)
         else:

@@ -27,7 +27,7 @@ COVERED = Status("covered", "Covered", "the NetworkPolicies of the baseline are 
 PENDING = Status("pending", "Pending", "the NetworkPolicies of the baseline are being written")
 
 
-class Judgement(NamedTuple):
+class Decision(NamedTuple):
     """What is to be done about a namespace.
 
     missing: policies to be written, in this order. ours: names of the policies that are ours to
@@ -52,20 +52,20 @@ class Judgement(NamedTuple):
     relabel: str = ""
 
 
-def judge(
+def decide(
     environment: Environment,
     namespace: Namespace,
     observed: Mapping[str, Observed],
     before: Written = NOTHING,
-) -> Judgement:
+) -> Decision:
     """observed: all NetworkPolicies of the namespace, by name. before: its status as it is."""
     config, name = environment.config, namespace.labels.get(BASELINE)
     lost = before.lost_by(namespace)
     if lost and config.enabled and config.baseline(lost) is not None:
-        return Judgement(relabel=lost)
+        return Decision(relabel=lost)
     ours = frozenset(one.name for one in observed.values() if is_ours(one, namespace))
     if name is None:
-        return Judgement(release=True, left=tuple(sorted(ours)))
+        return Decision(release=True, left=tuple(sorted(ours)))
     baseline = config.baseline(name)
     if config.enabled and baseline is not None:
         wanted = plan(environment, baseline, namespace)
@@ -73,7 +73,7 @@ def judge(
             namespace, wanted, observed, ours=ours, before=before, pods=config.pods
         )
     covered = is_covered(namespace, observed.values())
-    return Judgement(
+    return Decision(
         release=not config.enabled or config.pods == "off" or covered,
         status=_retired(name, covered) if config.enabled else None,
         covered=before.covered,
@@ -90,7 +90,7 @@ def _under_baseline(
     ours: frozenset[str],
     before: Written,
     pods: str,
-) -> Judgement:
+) -> Decision:
     """Of a namespace whose baseline is configured. pods: the setting of the configuration."""
     name = namespace.labels[BASELINE]
     names = frozenset(one.name for one in wanted.generated)
@@ -108,7 +108,7 @@ def _under_baseline(
     status = _status(wanted, missing, taken, left, covered=covered)
     complete = status.state == "covered" and not wanted.hold and not missing
     denies = covered or _denies(observed, ours)
-    return Judgement(
+    return Decision(
         missing,
         ours,
         recreated,

@@ -17,7 +17,7 @@ from policies.baseline.objects import (
     is_as_wanted,
     plan,
 )
-from webhook.controller.judge import COVERED, PENDING, Judgement, judge
+from webhook.controller.decide import COVERED, PENDING, Decision, decide
 from webhook.controller.views import GATE, StoredPod, StoredPolicy, Waiting, keep_pod, keep_policy
 from webhook.controller.written import (
     LONGEST_MESSAGE,
@@ -58,19 +58,19 @@ def complete(namespace: Namespace = TEAM, env: Environment = PLAIN) -> dict[str,
     }
 
 
-def names(judgement: Judgement) -> list[str]:
-    return [one.name for one in judgement.missing]
+def names(decision: Decision) -> list[str]:
+    return [one.name for one in decision.missing]
 
 
 def test_a_new_namespace_gets_dns_first_and_the_deny_last() -> None:
-    found = judge(PLAIN, TEAM, {})
+    found = decide(PLAIN, TEAM, {})
     assert names(found) == ["allow-dns", "default-deny"]
     assert not found.release
     assert found.status == PENDING
 
 
 def test_a_namespace_that_has_everything_is_left_alone() -> None:
-    found = judge(PLAIN, TEAM, complete())
+    found = decide(PLAIN, TEAM, complete())
     assert names(found) == []
     assert found.release
     assert found.status == COVERED
@@ -79,13 +79,13 @@ def test_a_namespace_that_has_everything_is_left_alone() -> None:
 def test_pods_wait_while_anything_is_missing() -> None:
     observed = complete()
     del observed["allow-dns"]
-    found = judge(PLAIN, TEAM, observed)
+    found = decide(PLAIN, TEAM, observed)
     assert names(found) == ["allow-dns"]
     assert not found.release
 
 
 def test_policies_of_a_namespace_that_is_gone_are_no_cover() -> None:
-    found = judge(PLAIN, TEAM._replace(uid="2"), complete())
+    found = decide(PLAIN, TEAM._replace(uid="2"), complete())
     assert names(found) == ["allow-dns", "default-deny"]
     assert found.ours == {"allow-dns", "default-deny"}
     assert not found.release
@@ -95,7 +95,7 @@ def test_policies_of_a_namespace_that_is_gone_are_no_cover() -> None:
 def test_a_policy_whose_labels_were_changed_is_still_ours(labels: dict[str, str]) -> None:
     observed = complete()
     observed["default-deny"] = observed["default-deny"]._replace(labels=labels)
-    found = judge(PLAIN, TEAM, observed)
+    found = decide(PLAIN, TEAM, observed)
     assert names(found) == ["default-deny"]
     assert "default-deny" in found.ours
 
@@ -103,7 +103,7 @@ def test_a_policy_whose_labels_were_changed_is_still_ours(labels: dict[str, str]
 def test_a_policy_of_the_users_own_is_never_written() -> None:
     observed = complete()
     observed["allow-dns"] = Observed("allow-dns", {}, {}, {})
-    found = judge(PLAIN, TEAM, observed)
+    found = decide(PLAIN, TEAM, observed)
     assert names(found) == []
     assert found.release, "the default-deny is there"
     assert found.status
@@ -115,23 +115,23 @@ def test_pods_go_only_if_the_users_own_policy_denies_as_much(
     spec: dict[str, Any], goes: bool
 ) -> None:
     observed = {**complete(), "default-deny": Observed("default-deny", {}, {}, spec)}
-    found = judge(PLAIN, TEAM, observed)
+    found = decide(PLAIN, TEAM, observed)
     assert found.release is goes
     assert found.status
     assert found.status.state == "failing"
 
 
 def test_without_a_label_nothing_is_done_and_nobody_waits() -> None:
-    assert judge(PLAIN, Namespace("team", "1"), {}) == Judgement(release=True)
+    assert decide(PLAIN, Namespace("team", "1"), {}) == Decision(release=True)
 
 
 def test_switched_off_nothing_is_done_and_nobody_waits() -> None:
-    found = judge(configured(enabled=False), TEAM, {})
+    found = decide(configured(enabled=False), TEAM, {})
     assert (names(found), found.release, found.status) == ([], True, None)
 
 
 def test_pods_that_need_not_wait_go_at_once() -> None:
-    found = judge(configured(pods="off"), TEAM, {})
+    found = decide(configured(pods="off"), TEAM, {})
     assert found.release
     assert names(found) == ["allow-dns", "default-deny"]
 
@@ -140,7 +140,7 @@ def test_pods_that_need_not_wait_go_at_once() -> None:
 def test_a_retired_baseline_is_told_and_left(covered: bool) -> None:
     team = TEAM._replace(labels={LABEL: "old"})
     observed = complete(team, configured(baselines={"old": {}})) if covered else {}
-    found = judge(PLAIN, team, observed)
+    found = decide(PLAIN, team, observed)
     assert names(found) == []
     assert found.release is covered
     assert found.status
@@ -149,7 +149,7 @@ def test_a_retired_baseline_is_told_and_left(covered: bool) -> None:
 
 def test_what_a_baseline_has_no_more_is_told_and_left() -> None:
     before = complete(TEAM, configured(baselines={"default-deny": {"policies": {"web": {}}}}))
-    found = judge(PLAIN, TEAM, before)
+    found = decide(PLAIN, TEAM, before)
     assert names(found) == []
     assert found.release
     assert found.status
@@ -158,29 +158,29 @@ def test_what_a_baseline_has_no_more_is_told_and_left() -> None:
 
 
 def test_without_dns_it_is_held_or_denied() -> None:
-    found = judge(configured(dns={}), TEAM, {})
+    found = decide(configured(dns={}), TEAM, {})
     assert (names(found), found.release) == ([], False)
     assert found.status
     assert (found.status.state, found.status.reason) == ("pending", "DnsNotFound")
-    denied = judge(configured(dns={"whenNotFound": "deny-only"}), TEAM, {})
+    denied = decide(configured(dns={"whenNotFound": "deny-only"}), TEAM, {})
     assert names(denied) == ["default-deny"]
-    kept = judge(configured(dns={}), TEAM, complete())
+    kept = decide(configured(dns={}), TEAM, complete())
     assert kept.release
     assert kept.status
     assert kept.status.state == "covered"
 
 
 def test_what_is_in_place_is_remembered() -> None:
-    assert judge(PLAIN, TEAM, complete()).covered == HAD
-    assert judge(PLAIN, TEAM, {}).covered == NEVER
-    assert judge(PLAIN, TEAM, {}, BEFORE).covered == HAD
-    assert judge(configured(dns={}), TEAM, complete(), BEFORE).covered == HAD
+    assert decide(PLAIN, TEAM, complete()).covered == HAD
+    assert decide(PLAIN, TEAM, {}).covered == NEVER
+    assert decide(PLAIN, TEAM, {}, BEFORE).covered == HAD
+    assert decide(configured(dns={}), TEAM, complete(), BEFORE).covered == HAD
 
 
 @pytest.mark.parametrize("spec", [DENY_SPEC, {"podSelector": {}, "egress": [{}]}])
 def test_what_somebody_made_in_the_place_of_ours_is_taken_over(spec: dict[str, Any]) -> None:
     observed = {**complete(), "default-deny": Observed("default-deny", {}, {}, spec)}
-    found = judge(PLAIN, TEAM, observed, BEFORE)
+    found = decide(PLAIN, TEAM, observed, BEFORE)
     assert names(found) == ["default-deny"]
     assert found.recreated == {"default-deny"}
     assert found.recreated < found.ours
@@ -202,7 +202,7 @@ def test_a_users_own_policy_that_was_never_ours_is_not(before: Written) -> None:
         baselines={"default-deny": {"allow": {"monitoring": {"namespaces": ["watch"]}}}}
     )
     observed = {**complete(TEAM, env), "allow-monitoring": Observed("allow-monitoring", {}, {}, {})}
-    found = judge(env, TEAM, observed, before)
+    found = decide(env, TEAM, observed, before)
     assert "allow-monitoring" not in {*names(found), *found.recreated, *found.ours}
     assert found.status
     assert found.status.reason == "NameTaken"
@@ -210,15 +210,15 @@ def test_a_users_own_policy_that_was_never_ours_is_not(before: Written) -> None:
 
 def test_a_policy_that_the_baseline_dropped_belongs_to_whoever_makes_it_next() -> None:
     before = Written(covered=Covered("1", "default-deny", (*HAD.policies, "web")))
-    found = judge(PLAIN, TEAM, {**complete(), "web": Observed("web", {}, {}, {})}, before)
+    found = decide(PLAIN, TEAM, {**complete(), "web": Observed("web", {}, {}, {})}, before)
     assert (names(found), found.left, found.covered) == ([], (), HAD)
 
 
 @pytest.mark.parametrize("labels", [{}, {LABEL: "open"}, {LABEL: ""}])
 def test_a_label_that_was_changed_past_the_gate_is_restored(labels: dict[str, str]) -> None:
     env = configured(baselines={"open": {"allow": {"anyEgress": True}}})
-    found = judge(env, TEAM._replace(labels=labels), complete(), BEFORE)
-    assert found == Judgement(relabel="default-deny")
+    found = decide(env, TEAM._replace(labels=labels), complete(), BEFORE)
+    assert found == Decision(relabel="default-deny")
 
 
 @pytest.mark.parametrize(
@@ -226,13 +226,13 @@ def test_a_label_that_was_changed_past_the_gate_is_restored(labels: dict[str, st
 )
 def test_a_label_is_not_restored_to_what_is_not_in_force(env: Environment) -> None:
     had = Written("covered", "Covered", covered=Covered("1", "old", ("default-deny",)))
-    assert not judge(env, TEAM._replace(labels={}), complete(), had).relabel
+    assert not decide(env, TEAM._replace(labels={}), complete(), had).relabel
 
 
 @pytest.mark.parametrize("before", [NOTHING, Written(covered=Covered("2", "default-deny"))])
 def test_a_label_that_was_taken_off_properly_stays_off(before: Written) -> None:
-    found = judge(PLAIN, TEAM._replace(labels={}), complete(), before)
-    assert found == Judgement(release=True, left=("allow-dns", "default-deny"))
+    found = decide(PLAIN, TEAM._replace(labels={}), complete(), before)
+    assert found == Decision(release=True, left=("allow-dns", "default-deny"))
 
 
 def test_a_status_is_written_when_it_changes() -> None:
