@@ -24,7 +24,7 @@ from policies.model import (
 from policies.network_policies.views import NetworkPolicy
 from policies.resources import Resource
 from webhook.admission.gate import Review
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.audit import judge, kinds
 from webhook.config import GateConfig, load, ruleset
 from webhook.config.yamltext import documents

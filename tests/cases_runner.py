@@ -27,7 +27,7 @@ from tests.cases_format import CONFIG_HEADER, Case
 from webhook.admission.cluster import Offline
 from webhook.admission.gate import Gate
 from webhook.admission.patch import diff
-from webhook.admission.plan import Ruleset, Setting
+from webhook.admission.ruleset import Ruleset, Setting
 from webhook.cli import main
 
 

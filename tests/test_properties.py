@@ -22,7 +22,7 @@ from policies.resources import BUILT_IN, Resource
 from policies.workloads import pod_views
 from webhook.admission import messages
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.admission.verdict import MALFORMED
 from webhook.audit.check import check
 from webhook.audit.judge import creation, judge

@@ -13,7 +13,7 @@ from policies.objects import Service
 from policies.selectors import LabelSelector
 from webhook.admission.cluster import Cluster
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 
 
 class PortParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ import pytest
 from policies.model import Action, NoParams, Right
 from tests.admission.given import CHANGES, LABEL, PortParams, gate, review, service, step
 from webhook.admission.cluster import Offline
-from webhook.admission.plan import Setting, Step
+from webhook.admission.ruleset import Setting, Step
 from webhook.admission.verdict import ALLOWED, MALFORMED, Verdict
 
 

@@ -11,7 +11,7 @@ from tests.audit.ways import Admission, Around, Json
 from tests.exemptions.world import NOW, OLD_KEY, OTHER_KEY
 from tests.test_properties import is_readable
 from webhook.admission.claiming import metadata_path
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.exemptions.claim import EXEMPT, STAMP
 from webhook.exemptions.stamp import Keys
 

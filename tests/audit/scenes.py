@@ -22,7 +22,7 @@ from tests import cases_format
 from tests.audit.ways import Around, Json, audited
 from tests.exemptions.world import KEY, KUBE, NOW, OLD_KEY
 from tests.test_properties import SHAPES, is_readable, spoilt
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.audit.judge import namespace_labels
 from webhook.audit.kinds import find as kind_of
 from webhook.audit.kinds import kinds

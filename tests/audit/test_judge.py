@@ -13,7 +13,7 @@ from policies.model import Action, NoParams, Policy, Request, Rule, Violation
 from policies.objects import Namespace, Service
 from policies.selectors import LabelSelector
 from webhook.admission.gate import Gate
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.audit.judge import apply, creation, judge, namespace_labels
 from webhook.audit.kinds import find, kinds
 

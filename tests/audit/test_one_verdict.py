@@ -20,7 +20,7 @@ from tests.audit.granting import granted_as, made_of, place_of
 from tests.audit.scenes import ANNA, EARLY, KEYS, KINDS, MAKER, Scene, rules_of, scenes
 from tests.audit.ways import Admission, Admitted, Around, Json, audited, checked
 from tests.exemptions.world import NOW
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import EXEMPTION, Finding
 from webhook.audit.findings import Result
 from webhook.audit.judge import namespace_labels

@@ -19,9 +19,9 @@ from policies.network_policies.views import NetworkPolicy
 from policies.resources import Resource
 from webhook.admission.cluster import Offline
 from webhook.admission.gate import Gate
-from webhook.admission.plan import Ruleset
 from webhook.admission.ratchet import Answers
 from webhook.admission.review import AdmissionRequest
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Finding, Verdict
 from webhook.audit.background.kept import MOST_FINDINGS, Followed, Seen
 from webhook.audit.check import check

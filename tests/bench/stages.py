@@ -18,7 +18,8 @@ from tests.bench.bare import recorder
 from tests.bench.scenarios import Scenario
 from webhook.admission import review
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Lane, Ruleset, lanes
+from webhook.admission.lanes import Lane, lanes
+from webhook.admission.ruleset import Ruleset
 from webhook.config import load, ruleset
 from webhook.server.app import Webhook
 

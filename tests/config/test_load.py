@@ -9,7 +9,7 @@ import pytest
 
 from policies.model import Action
 from policies.namespaces.system import SYSTEM_NAMESPACES
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.config import ConfigError, GateConfig, Problem, load, ruleset
 from webhook.config.schema import PolicyConfig
 

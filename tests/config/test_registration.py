@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies import catalogue
 from policies.model import CREATE, DELETE, UPDATE, WRITES, Rule
-from webhook.admission.plan import lanes
+from webhook.admission.lanes import lanes
 from webhook.admission.proof import RULE as PROOF
 from webhook.config import GateConfig, ruleset
 from webhook.config.registration import CLUSTER_SCOPED, registered, text

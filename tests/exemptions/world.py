@@ -16,7 +16,7 @@ from policies.model import CREATE, UPDATE, Request, Right, User
 from webhook.admission import messages
 from webhook.admission.cluster import Offline
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Verdict
 from webhook.config import GateConfig, ruleset
 from webhook.exemptions.claim import EXEMPT, REASON, UNTIL, only

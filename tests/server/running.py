@@ -22,7 +22,7 @@ from opentelemetry.sdk.resources import Resource
 from tests.controlplane.wait import wait_for
 from webhook.admission.cluster import Cluster
 from webhook.admission.exempt import NO_KEYS
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.config import GateConfig, ruleset
 from webhook.exemptions.stamp import KeyRing
 from webhook.server.app import Access, Webhook

@@ -12,7 +12,7 @@ from policies.workloads import PodView
 from tests.server.clients import HOST_NETWORK_POD, UID, Client, connected, head, read_answer, review
 from tests.server.running import Running, running
 from webhook.admission import proof
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.config import load, ruleset
 from webhook.server.reload import make_gate
 

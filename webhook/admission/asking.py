@@ -14,7 +14,8 @@ import msgspec
 
 from policies.model import NEVER_OLD, Action, Policy, Request, Violation
 from policies.workloads import shows_static_pod
-from webhook.admission.plan import UNREADABLE, Body, Setting
+from webhook.admission.lanes import UNREADABLE, Body
+from webhook.admission.ruleset import Setting
 from webhook.admission.verdict import Finding
 
 MOST_FINDINGS = 1000

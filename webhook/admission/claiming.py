@@ -13,8 +13,8 @@ import msgspec
 from policies.model import CREATE, Action, Request
 from policies.objects import Object, ObjectMeta
 from policies.workloads import PodView
+from webhook.admission.lanes import Body
 from webhook.admission.patch import Operation, escape
-from webhook.admission.plan import Body
 from webhook.admission.verdict import Finding
 from webhook.exemptions.claim import EXEMPT, STAMP
 from webhook.exemptions.owners import owner

@@ -27,7 +27,6 @@ from webhook.admission.claiming import (
 )
 from webhook.admission.cluster import Cluster
 from webhook.admission.patch import Operation
-from webhook.admission.plan import Ruleset
 from webhook.admission.ratchet import Answers
 from webhook.admission.refusals import (
     REMOVABLE,
@@ -41,6 +40,7 @@ from webhook.admission.refusals import (
     problem_at,
     with_note,
 )
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Exempt, Finding
 from webhook.exemptions.claim import EXEMPT, Problem
 from webhook.exemptions.owners import owner, workload

@@ -22,8 +22,8 @@ from webhook.admission.asking import apply, failed, malformed, mutate
 from webhook.admission.claiming import Case, is_claiming, is_stray, may_claim
 from webhook.admission.cluster import Cluster
 from webhook.admission.exempt import NO_KEYS, Exemptions
+from webhook.admission.lanes import UNREADABLE, Body, Lane, lanes
 from webhook.admission.patch import Operation, diff, shell
-from webhook.admission.plan import UNREADABLE, Body, Lane, Ruleset, Setting, Step, lanes
 from webhook.admission.ratchet import (
     NO_ANSWERS,
     Answers,
@@ -32,6 +32,7 @@ from webhook.admission.ratchet import (
     is_same,
     lift,
 )
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.admission.verdict import ALLOWED, MALFORMED, Finding, Verdict, in_order
 from webhook.exemptions.stamp import KeyRing
 from webhook.exemptions.standing import Trust

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from policies.model import Action, Right
 from policies.objects import Object, ObjectMeta
-from webhook.admission.plan import UNREADABLE, Body
+from webhook.admission.lanes import UNREADABLE, Body
 from webhook.admission.verdict import Finding
 
 Answers = Mapping[Right, bool]

@@ -14,7 +14,7 @@ from policies.model import Action, Remedy, Request, Violation
 from policies.resources import Resource
 from webhook.admission.gate import END_OF_TIME, Gate
 from webhook.admission.messages import ending_of
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import MALFORMED, Exempt, Finding, Verdict, in_order
 from webhook.audit.findings import (
     Found,

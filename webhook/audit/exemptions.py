@@ -15,7 +15,8 @@ from policies.model import Right
 from policies.objects import ObjectMeta
 from policies.resources import Resource
 from webhook.admission.claiming import annotations_of, may_claim, meta_of
-from webhook.admission.plan import UNREADABLE, Ruleset
+from webhook.admission.lanes import UNREADABLE
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Finding
 from webhook.audit.findings import title
 from webhook.audit.live.judging import Kind

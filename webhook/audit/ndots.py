@@ -16,7 +16,7 @@ from policies.model import Remedy, Request
 from policies.resources import Resource
 from policies.workloads import PodView
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import UNREADABLE
+from webhook.admission.lanes import UNREADABLE
 
 _CONFIG = ["", "spec", "dnsConfig"]
 """Where the policy `ndots` adds something, as the tokens of a JSON pointer."""

@@ -19,7 +19,7 @@ from policies.model import CREATE, UPDATE, Request, User
 from policies.resources import BUILT_IN, Resource, by_resource, custom
 from webhook.admission.cluster import Offline
 from webhook.admission.gate import END_OF_TIME, Gate, Review
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Finding, in_order
 from webhook.audit.check import found
 from webhook.audit.findings import Asker, Report, Result, Unreadable, status_of

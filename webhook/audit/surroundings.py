@@ -14,7 +14,7 @@ from policies.network_policies.views import NetworkPolicy
 from policies.resources import Resource
 from webhook.admission.cluster import Offline
 from webhook.admission.gate import Gate
-from webhook.admission.plan import UNREADABLE
+from webhook.admission.lanes import UNREADABLE
 from webhook.audit.judge import admitted, creation, namespace_labels
 from webhook.audit.kinds import Kinds, find
 from webhook.audit.manifests import Manifest

@@ -8,7 +8,7 @@ import time
 
 from msgspec.structs import replace
 
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.audit.check import check
 from webhook.audit.findings import Report
 from webhook.audit.judged import Judged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.config.convert import BROKEN, Converter
 from webhook.config.positions import Document, Problem
 from webhook.config.resolve import resolve

@@ -13,7 +13,7 @@ from policies.model import Action, Policy
 from policies.resources import BUILT_IN
 from policies.selectors import LabelSelector
 from policies.workloads import CustomWorkload
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.config.convert import BROKEN, Converter, suggestion
 from webhook.config.positions import key_path
 from webhook.config.schema import ALWAYS_EXCLUDED, SECTIONS, GateConfig, PolicyConfig, Stage

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvloop
 
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.config import GateConfig, ruleset
 from webhook.config.reload import ConfigFile
 from webhook.exemptions.stamp import KeyRing

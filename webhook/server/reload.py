@@ -11,7 +11,8 @@ from typing import NoReturn
 from webhook.admission.cluster import Cluster
 from webhook.admission.exempt import NO_KEYS
 from webhook.admission.gate import Gate
-from webhook.admission.plan import Ruleset, lanes
+from webhook.admission.lanes import lanes
+from webhook.admission.ruleset import Ruleset
 from webhook.config import ConfigError, GateConfig
 from webhook.config.reload import ConfigFile
 from webhook.exemptions.stamp import KeyRing

@@ -14,7 +14,7 @@ from policies.objects import Namespace, ObjectMeta
 from policies.workloads import PodView
 from tests.policies.namespaces.given import metadata, pod
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.admission.verdict import Verdict
 
 CREATED = Request(operation=CREATE, group="", resource="namespaces", namespace="shop", name="shop")

@@ -20,7 +20,7 @@ from policies.objects import Namespace, ObjectMeta
 from tests.policies.namespaces.given import metadata, parameters, pod
 from webhook.admission.cluster import Offline
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 
 SHOP = Request(operation=CREATE, group="", resource="namespaces", namespace="shop", name="shop")
 POD = Request(operation=CREATE, group="", resource="pods", namespace="shop", name="web")

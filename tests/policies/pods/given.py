@@ -10,7 +10,7 @@ from policies.model import CREATE, UPDATE, Action, Policy, Request, Violation
 from policies.objects import Pod
 from policies.workloads import PodView, pod_views
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.admission.verdict import Verdict
 
 

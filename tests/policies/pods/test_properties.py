@@ -17,7 +17,7 @@ from policies.pods import ndots
 from policies.workloads import PODS, pod_views
 from tests.policies.pods.given import denying, request, update
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.admission.verdict import MALFORMED
 
 JUDGING = tuple(

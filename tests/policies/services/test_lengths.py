@@ -11,7 +11,7 @@ from policies.model import UPDATE, Action, Request, User
 from policies.services import endpoint_slices, external_ips, load_balancer, node_port
 from policies.services.lengths import MOST_ADDRESSES, MOST_ENTRIES
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 
 ADDRESSES = [f"10.0.{number // 250}.{1 + number % 250}" for number in range(MOST_ADDRESSES + 1)]
 PORTS = [{"port": number, "nodePort": 30000 + number} for number in range(1, MOST_ENTRIES + 2)]

@@ -9,7 +9,7 @@ import msgspec
 from policies.model import UPDATE, Action, Request, User
 from policies.services import endpoint_slices, external_ips, load_balancer, node_port
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset, Setting, Step
+from webhook.admission.ruleset import Ruleset, Setting, Step
 
 
 def update(policy: Any, old: Any, new: Any, **request: Any) -> list[tuple[Action, str]]:

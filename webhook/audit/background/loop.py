@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
 from webhook.admission.cluster import Offline
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Exempt
 from webhook.audit.background.kept import Followed, rows
 from webhook.audit.background.reporter import Reporter

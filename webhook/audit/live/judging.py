@@ -13,7 +13,7 @@ from policies.model import CREATE, Request
 from policies.resources import Resource
 from webhook.admission.cluster import Cluster
 from webhook.admission.gate import Gate, Review
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Finding
 from webhook.audit.check import found
 from webhook.audit.findings import Result, status_of

@@ -14,7 +14,7 @@ import msgspec
 
 from policies.model import ClusterFacts, User
 from policies.network_policies.views import NetworkPolicy
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Finding
 from webhook.audit.findings import Report, Result, Unreadable
 from webhook.audit.live.collections import collections

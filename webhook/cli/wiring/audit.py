@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from policies.model import User
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.audit.findings import Report
 from webhook.audit.judged import Judged
 from webhook.audit.live.scan import Wanted, audit

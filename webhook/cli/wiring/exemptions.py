@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from policies.model import User
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.audit.exemptions import Gathering, Listed
 from webhook.audit.live.scan import Wanted, audit
 from webhook.audit.reports import exemptions as reports

@@ -5,7 +5,7 @@ from __future__ import annotations
 from policies.model import NOTHING_KNOWN, ClusterFacts
 from policies.services.load_balancer import POLICY
 from policies.services.reach import Declared
-from webhook.admission.plan import Ruleset
+from webhook.admission.ruleset import Ruleset
 from webhook.audit.baseline.read import traffic
 from webhook.audit.exposure.draw import expose
 from webhook.audit.exposure.manifests import gathered

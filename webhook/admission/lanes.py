@@ -1,12 +1,11 @@
-"""Which policies judge which requests, with which action and parameters: fixed at start.
+"""Which policies judge which requests: fixed at start.
 
-Turns a Ruleset, the resolved part of a configuration, into look-up tables so that a request
-costs one look-up. Knows no objects and no wire format.
+Turns a Ruleset into a table, so that a request costs one look-up. Knows no wire format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,85 +13,13 @@ import msgspec
 
 from policies.model import Action, Policy, Rule
 from policies.resources import BUILT_IN, Resource, by_resource, custom
-from policies.selectors import LabelSelector
 from policies.workloads import WORKLOADS, CustomWorkload
 from webhook.admission import proof
-from webhook.exemptions.config import ExemptionsConfig
+from webhook.admission.ruleset import Ruleset, Setting, Step
 
 Body = bytes | msgspec.Raw
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding hostile bytes can raise: bad JSON or shape, nesting, bytes that are not UTF-8."""
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""Set by the API server to the name of each namespace, and kept so."""
-
-NO_EXEMPTIONS_CONFIGURED = ExemptionsConfig()
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How one policy is applied: its action and its parameters."""
-
-    action: Action
-    params: Any
-
-
-@dataclass(frozen=True)
-class Step:
-    """A policy with its setting, and the settings of namespaces that a selector picks."""
-
-    policy: Policy[Any, Any]
-    setting: Setting
-    overrides: tuple[tuple[LabelSelector, Setting], ...] = ()
-
-    def settings(
-        self, labels: Mapping[str, str] | None, namespace: str = ""
-    ) -> tuple[Setting, ...]:
-        """The setting for a namespace with these labels: the first override that matches wins.
-
-        With unknown labels (None) all that may hold are returned: the caller takes the worst
-        outcome, and nothing is admitted because a cache was empty. The label that Kubernetes
-        itself sets to the name of the namespace is always known.
-        """
-        if not self.overrides:
-            return (self.setting,)
-        if labels is None:
-            return self._possible({NAME_LABEL: namespace} if namespace else {})
-        for selector, setting in self.overrides:
-            if selector.matches(labels):
-                return (setting,)
-        return (self.setting,)
-
-    def _possible(self, known: Mapping[str, str]) -> tuple[Setting, ...]:
-        """The settings that may hold where only these labels are known, a certain one first."""
-        possible: list[Setting] = []
-        for selector, setting in self.overrides:
-            matches = selector.decides(known)
-            if matches:
-                return (setting, *possible)
-            if matches is None:
-                possible.append(setting)
-        return (self.setting, *possible)
-
-    @property
-    def enabled(self) -> bool:
-        return any(
-            setting.action is not Action.OFF
-            for setting in (self.setting, *(setting for _, setting in self.overrides))
-        )
-
-
-@dataclass(frozen=True)
-class Ruleset:
-    """A configuration as the gate needs it: every policy with its setting, nothing optional.
-
-    workloads: custom kinds, judged by every policy that judges all built-in workloads.
-    """
-
-    steps: tuple[Step, ...]
-    workloads: tuple[CustomWorkload, ...] = ()
-    excluded_namespaces: frozenset[str] = frozenset()
-    exemptions: ExemptionsConfig = NO_EXEMPTIONS_CONFIGURED
 
 
 @dataclass(frozen=True)
