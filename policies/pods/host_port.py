@@ -3,8 +3,8 @@
 Field: hostPort of every port of init (sidecars are among them) and main containers. Allowed:
 absent, 0, a port of the parameter allowedPorts. Not judged on pods with hostNetwork: there the
 API server itself fills in hostPort (on Pods, since 1.28 no longer in templates), and host-network
-reports the pod. Warned of only, on UPDATE: a port that the same pod, with hostNetwork until now,
-declared and had open already.
+reports the pod. Warned of only, on UPDATE: a port that the same pod had open on every address of
+the node, by hostPort or, with hostNetwork until now, by declaring it.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def validate(pod: PodView, request: Request, params: Params) -> Iterator[Violation]:
     if pod.spec.hostNetwork:
         return
-    were_open = _open_with_host_network(request.old, pod)
+    were_open = _open_everywhere(request.old, pod)
     for index, container in enumerate(pod.containers):
         for position, port in enumerate(container.ports or ()):
             if port.hostPort and port.hostPort not in params.allowedPorts:
-                loopback = _is_loopback(port.hostIP)
+                address = _address(port.hostIP)
+                loopback = bool(address and address.is_loopback)
                 if not (loopback and params.allowLoopback):
                     field = f"{pod.field_of(index)}.ports[{position}].hostPort"
                     found = _violation(pod, port, field, _instead(request), loopback=loopback)
@@ -50,18 +51,21 @@ def validate(pod: PodView, request: Request, params: Params) -> Iterator[Violati
                     yield msgspec.structs.replace(found, at_most=Action.WARN) if was_open else found
 
 
-def _open_with_host_network(old: object, pod: PodView) -> frozenset[tuple[str, int]]:
-    """Protocol and number of the ports that the pod as it was had open without any hostPort.
+def _open_everywhere(old: object, pod: PodView) -> frozenset[tuple[str, int]]:
+    """Protocol and number of the ports that the pod as it was had open on every address.
 
-    With hostNetwork a containerPort is a port of the node, on every address, and hostPort can
-    only repeat it. The old subject is that of the first pod of its object, hence the key.
+    With hostNetwork a containerPort is a port of the node, and hostPort can only repeat it. The
+    old subject is that of the first pod of its object, hence the key.
     """
-    if not isinstance(old, PodView) or old.key != pod.key or not old.spec.hostNetwork:
+    if not isinstance(old, PodView) or old.key != pod.key:
         return frozenset()
-    ports = (port for container in old.containers for port in container.ports or ())
-    return frozenset(
-        (one.protocol or "TCP", one.hostPort or one.containerPort or 0) for one in ports
-    )
+    ports = [port for container in old.containers for port in container.ports or ()]
+    if old.spec.hostNetwork:
+        return frozenset(
+            (one.protocol or "TCP", one.hostPort or one.containerPort or 0) for one in ports
+        )
+    everywhere = (one for one in ports if one.hostPort and _is_any(one.hostIP))
+    return frozenset((one.protocol or "TCP", one.hostPort or 0) for one in everywhere)
 
 
 def _instead(request: Request) -> str:
@@ -76,30 +80,33 @@ def _violation(
     pod: PodView, port: ContainerPort, field: str, fix: str, *, loopback: bool
 ) -> Violation:
     number = f"{port.protocol or 'TCP'} port {port.hostPort}"
-    if loopback:
-        scope = f"the node's loopback address {port.hostIP}: less exposed, but open to the node"
-    else:
-        scope = f"the node's address {port.hostIP}" if port.hostIP else "every address of the node"
     # An opening of the node, whichever container stands behind it. On loopback it is part of the
     # same opening on any other address, so that narrowing it down adds nothing.
     opening = f"{pod.key}: {number}"
-    return Violation(
-        field,
-        f"must not be set: opens {number} on {scope}",
-        fix,
-        keys=(opening,) if loopback else (opening, f"{opening} on {port.hostIP or 'any'}"),
-    )
+    if loopback:
+        scope = f"the node's loopback address {port.hostIP}: less exposed, but open to the node"
+        keys: tuple[str, ...] = (opening,)
+    elif _is_any(port.hostIP):
+        scope, keys = "every address of the node", (opening, f"{opening} on any")
+    else:
+        scope = f"the node's address {port.hostIP}"
+        keys = (opening, f"{opening} on {port.hostIP}")
+    return Violation(field, f"must not be set: opens {number} on {scope}", fix, keys)
 
 
-def _is_loopback(address: str | None) -> bool:
-    if not address:
-        return False
+def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ip = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(text or "")
     except ValueError:
-        return False
+        return None
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback
+    return mapped or ip
+
+
+def _is_any(text: str | None) -> bool:
+    """Whether a hostIP means every address: none, or 0.0.0.0, which the scheduler takes it for."""
+    address = _address(text)
+    return not text or bool(address and address.is_unspecified)
 
 
 POLICY = Policy(

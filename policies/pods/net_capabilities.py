@@ -67,7 +67,7 @@ def _privileged(pod: PodView, index: int) -> Violation:
         f"{field}.securityContext.privileged",
         "must not be true: a privileged container has every capability, NET_ADMIN among them",
         _DEBUG if _EPHEMERAL in field else fix,
-        keys=(f"{pod.key_of(index)}: privileged",),
+        keys=(f"{pod.key_of(index)}: privileged", *_keys(pod, index, "ALL")),
     )
 
 
@@ -85,8 +85,14 @@ def _added(pod: PodView, index: int, added: list[str], params: Params) -> Iterat
                 f"{field}.securityContext.capabilities.add[{position}]",
                 f"must not be {name}: {POWERS[name]}",
                 _instead(field, name),
-                keys=(f"{pod.key_of(index)}: add {name}",),
+                keys=_keys(pod, index, name),
             )
+
+
+def _keys(pod: PodView, index: int, name: str) -> tuple[str, ...]:
+    """ALL contains the others, so that naming one of them instead adds nothing."""
+    names = POWERS if name == "ALL" else (name,)
+    return tuple(f"{pod.key_of(index)}: add {one}" for one in names)
 
 
 _EPHEMERAL = ".ephemeralContainers["
