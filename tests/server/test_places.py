@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from pathlib import Path
 
 from tests.controlplane.wait import wait_for
@@ -27,6 +28,38 @@ def test_silent_connections_make_room_for_new_ones(directory: Path) -> None:
         assert busy.ask("/validate", BODY).status == 200
         busy.close()
         newest.close()
+
+
+def test_peers_that_shake_no_hands_make_room_for_new_ones(directory: Path) -> None:
+    """They cost a descriptor and 55 KB each, and can be had for nothing."""
+    with (
+        running(directory, limits=Limits(connections=4)) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        busy = Client(server.reviews, server.ca)
+        assert busy.ask("/validate", BODY).status == 200
+        silent = [
+            stack.enter_context(socket.create_connection(server.reviews, TIMEOUT))
+            for _ in range(12)
+        ]
+        for one in silent[2::3]:
+            one.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
+        for one in silent[:9]:
+            assert is_dropped(one)
+        wait_for(lambda: server.listener.guard.open == 4, TIMEOUT, "the last ones to be in")
+        newest = Client(server.reviews, server.ca)
+        assert newest.ask("/validate", BODY).status == 200
+        assert busy.ask("/validate", BODY).status == 200
+        busy.close()
+        newest.close()
+
+
+def is_dropped(plain: socket.socket) -> bool:
+    """With a goodbye or without."""
+    try:
+        return plain.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def test_answers_that_are_no_review_win_no_place(directory: Path) -> None:
@@ -101,7 +134,7 @@ def test_a_connection_is_not_displaced_while_its_request_is_answered(directory: 
         kept = stack.enter_context(connected(server.reviews, server.ca))
         kept.sendall(head(len(ASKING)) + ASKING)
         assert access.asked.wait(TIMEOUT)
-        refused = stack.enter_context(connected(server.reviews, server.ca))
-        assert is_closed(refused)
+        refused = stack.enter_context(socket.create_connection(server.reviews, TIMEOUT))
+        assert is_dropped(refused)
         server.loop.call_soon_threadsafe(access.answer.set)
         assert not read_answer(kept).review["allowed"]

@@ -6,11 +6,12 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -64,12 +65,16 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    environ: Mapping[str, str] | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[Served]:
+    """within: the beginning of a command that runs the rest of it."""
     output, errors = folder / "output", folder / "errors"
     with output.open("wb") as out, errors.open("wb") as err:
         process = subprocess.Popen(
-            (sys.executable, "-m", "webhook", "serve", *LOOPBACK, *arguments),
+            (*within, sys.executable, "-m", "webhook", "serve", *LOOPBACK, *arguments),
             stdout=out,
             stderr=err,
             env={**os.environ, **(environ or {})},
@@ -296,3 +301,26 @@ def test_nothing_is_judged_before_the_first_lists(tmp_path: Path) -> None:
         client = served.client(certs / "ca.crt")
         assert client.ask("/validate", review()).status == 503
         client.close()
+
+
+DESCRIPTORS = 400
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["may have more", "may not"])
+def test_silent_connections_take_not_every_descriptor(tmp_path: Path, *, hard: bool) -> None:
+    """Probes are answered and reviews taken, in a container that may open few files."""
+    limit = f"ulimit {'' if hard else '-S '}-n {DESCRIPTORS}"
+    within = ("sh", "-c", f'{limit} && exec "$@"', "sh")
+    with (
+        serving(tmp_path, "--standalone", "--cert-dir", str(tmp_path), within=within) as server,
+        ExitStack() as stack,
+    ):
+        reviews = parse(server.url("https"))
+        for _ in range(DESCRIPTORS + 100):
+            stack.enter_context(socket.create_connection(reviews, TIMEOUT))
+        client, probe = server.client(tmp_path / "ca.crt"), server.probe()
+        assert not client.ask("/validate", review(HOST_NETWORK_POD)).review["allowed"]
+        wait_for(lambda: probe.ask("/readyz").status == 200, START_SECONDS, "it to be ready")
+        client.close()
+        probe.close()
+        assert "Too many open files" not in server.errors.read_text()

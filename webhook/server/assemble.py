@@ -32,6 +32,7 @@ from webhook.server.standalone import make_certificates
 from webhook.server.start import (
     HEALTH_LIMITS,
     StartError,
+    bearable_connections,
     configured,
     listening,
     observe_readiness,
@@ -120,7 +121,8 @@ async def _serve(
 ) -> None:
     readiness, pulse, ring = Readiness(), Pulse(), KeyRing()
     under_way: set[asyncio.Task[None]] = set()
-    guard = Guard(Limits(), parts.telemetry)
+    limits = Limits(connections=bearable_connections(Limits.connections))
+    guard = Guard(limits, parts.telemetry)
     async with _cluster(options) as known:
         webhook = _webhook(parts, known, guard, ring)
         server = Server(

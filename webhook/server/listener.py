@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from webhook.server.listen import BACKLOG
+from webhook.server.accept import Acceptor
 from webhook.server.protocol import Guard, GuardedProtocol, Rank
 
 
@@ -49,7 +49,9 @@ class Listener(uvicorn.Server):
             )
         )
         self.guard = guard
+        self.servers = []
         self._tls = tls
+        self._acceptors: list[Acceptor] = []
         if under_way is not None:
             self.server_state.tasks = under_way
 
@@ -60,18 +62,21 @@ class Listener(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As the base class does it, but with the time-outs that it has no setting for."""
-        options: dict[str, Any] = {"backlog": BACKLOG}
+        options: dict[str, Any] = {}
         if self._tls is not None:
             limits = self.guard.limits
             options["ssl"] = self._tls
             options["ssl_handshake_timeout"] = limits.handshake
             options["ssl_shutdown_timeout"] = limits.shutdown
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(self._connection, sock=sock, **options)
-            for sock in sockets or []
+        self._acceptors = [
+            Acceptor(sock, self.guard, self._connection, **options) for sock in sockets or []
         ]
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the base class does it, which knows no acceptors."""
+        self.refuse_connections()
+        await super().shutdown()
 
     @property
     def in_use(self) -> bool:
@@ -81,8 +86,8 @@ class Listener(uvicorn.Server):
 
     def refuse_connections(self) -> None:
         """Listen no more; the connections that there are go on."""
-        for server in self.servers:
-            server.close()
+        for one in self._acceptors:
+            one.close()
 
     def _connection(self) -> GuardedProtocol:
         return GuardedProtocol(self.config, self.server_state, self.guard)

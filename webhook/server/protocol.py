@@ -8,6 +8,8 @@ application; a complete request goes the way of the base class.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from enum import IntEnum
 from http import HTTPStatus
 from itertools import chain
@@ -32,9 +34,9 @@ class Rank(IntEnum):
 class Guard:
     """What the connections of one listener share.
 
-    waiting: by rank, and in each of them longest first, the connections that wait for their peer.
-        A new one displaces the first of them, so that no peer can keep others out by holding
-        connections open.
+    waiting: by rank, and in each of them longest first, the connections that wait for their peer,
+        for its handshake to begin with. A new one displaces the first of them, so that no peer can
+        keep others out by holding connections open.
     answering: the others, whose request has come whole and is not answered yet.
 
     There is no share for each address: behind a proxy such as konnectivity, all API servers of a
@@ -47,6 +49,19 @@ class Guard:
         self.waiting: tuple[dict[GuardedProtocol, None], ...] = tuple({} for _ in Rank)
         self.answering: set[GuardedProtocol] = set()
         self.displaced = 0
+
+    @property
+    def open(self) -> int:
+        """How many there are."""
+        return sum(map(len, self.waiting)) + len(self.answering)
+
+    def admit(self, connection: GuardedProtocol, taken: socket.socket) -> bool:
+        """Count a connection whose handshake has yet to come; False when there is no room."""
+        if self.open >= self.limits.connections and not self.make_room():
+            return False
+        connection.taken = taken
+        self.put(connection, Rank.UNPROVEN)
+        return True
 
     def put(self, connection: GuardedProtocol, rank: Rank | None) -> None:
         """Count a connection among those of a rank, as the latest; None: it is being answered."""
@@ -71,7 +86,7 @@ class Guard:
         if least is None:
             return False
         self.remove(least)
-        least.transport.abort()
+        least.abort()
         return True
 
 
@@ -94,13 +109,20 @@ class GuardedProtocol(HttpToolsProtocol):
         self._chunk = 0  # bytes of the chunk that is being read
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self.taken: socket.socket | None = None
+        """What it was accepted as, until its handshake is over."""
+
+    def abort(self) -> None:
+        """Drop it, at once."""
+        if self.taken is None:
+            self.transport.abort()
+            return
+        with contextlib.suppress(OSError):  # the peer was faster
+            self.taken.shutdown(socket.SHUT_RDWR)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections and not self._guard.make_room():
-            transport.abort()
-            return
-        self._guard.put(self, Rank.UNPROVEN)
+        self.taken = None
         self.timeout_keep_alive_task = self.loop.call_later(
             self._limits.idle, self.timeout_keep_alive_handler
         )

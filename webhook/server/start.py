@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,10 @@ HEALTH_LIMITS = Limits(connections=128, idle=60.0)
 """Of the port for probes and scrapes."""
 
 
+DESCRIPTORS_BESIDE = 256
+"""For the health port, the API server, files, and some more."""
+
+
 class StartError(Exception):
     """The process cannot start as it was asked to; the text says what to do."""
 
@@ -42,6 +47,20 @@ def configured(file: ConfigFile | None) -> GateConfig:
         raise StartError(str(error)) from error
     except OSError as error:
         raise StartError(f"{error.filename}: {reason(error)}") from error
+
+
+def bearable_connections(wanted: int) -> int:
+    """As many as wanted, or as descriptors can be had for; raises the soft limit where it is less.
+
+    It is 1024 by default with systemd, and in containers (containerd 2). Without a descriptor
+    left, no probe is answered and no certificate read.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + DESCRIPTORS_BESIDE
+    if soft < needed:
+        soft = min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(wanted, max(soft - DESCRIPTORS_BESIDE, soft // 2))
 
 
 def reason(error: OSError) -> str:
