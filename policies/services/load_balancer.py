@@ -15,6 +15,7 @@ from policies.objects import Service, ServicePort
 from policies.services import reach
 from policies.services.balancers import PROVIDERS, STATUS_WRITERS, is_load_balanced
 from policies.services.exposure import Kind, openings
+from policies.services.fault import Fault
 from policies.services.lengths import too_long
 from policies.services.ports import describe, is_sensitive, known_behind
 from policies.services.requesters import is_one_of
@@ -72,7 +73,7 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
             )
 
 
-def _remedy(fault: reach.Fault) -> Remedy | None:
+def _remedy(fault: Fault) -> Remedy | None:
     """The annotation of a known provider; without one, an annotation would be a guess."""
     if fault.marker is None:
         return None

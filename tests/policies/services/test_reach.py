@@ -13,7 +13,8 @@ from policies.model import NOTHING_KNOWN, ClusterFacts
 from policies.objects import ObjectMeta, Service, ServicePort, ServiceSpec
 from policies.services.balancers import PROVIDERS, addressed
 from policies.services.exposure import openings
-from policies.services.reach import Declared, Fault, fault
+from policies.services.fault import Fault
+from policies.services.reach import Declared, fault
 
 EVERY_KEY = sorted(set().union(*(provider.keys for provider in PROVIDERS.values())))
 MARKED = {
