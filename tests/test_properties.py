@@ -20,13 +20,13 @@ from policies.model import CREATE, UPDATE, Action, NoParams, Policy, Request, Ru
 from policies.objects import View
 from policies.resources import BUILT_IN, Resource
 from policies.workloads import pod_views
+from tests.audit.given import parsed
 from webhook.admission import messages
 from webhook.admission.gate import Gate, Review
 from webhook.admission.ruleset import Ruleset, Setting, Step
 from webhook.admission.verdict import MALFORMED
 from webhook.audit.check import check
 from webhook.audit.judge import creation, judge
-from webhook.audit.manifests import parse
 from webhook.audit.reports import FORMATS
 from webhook.config import ConfigError, load, ruleset
 from webhook.config.yamltext import documents
@@ -297,7 +297,7 @@ def test_any_text_is_read_or_has_problems(text: str) -> None:
 @given(st.one_of(st.binary(max_size=40), YAML_ISH.map(str.encode)))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_make_a_report_in_every_format(data: bytes) -> None:
-    report = check(parse(data, "m.yaml"), RULES)
+    report = check(parsed(data), RULES)
     assert (report.exit_code == 2) == bool(report.unreadable)
     for write in FORMATS.values():
         write(report, io.StringIO())

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from webhook.audit.findings import Unreadable
-from webhook.audit.manifests import Input, Manifest
+from webhook.audit.manifests import Input, Manifest, parse
 from webhook.audit.sources import Sources
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+
+
+def parsed(text: str | bytes, file: str = "m.yaml") -> Iterator[Manifest | Unreadable]:
+    """What the content of a file holds."""
+    return parse(io.BytesIO(text.encode() if isinstance(text, str) else text), file)
 
 
 def brief(found: Input) -> str:

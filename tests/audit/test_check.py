@@ -7,9 +7,10 @@ from textwrap import dedent
 import pytest
 from msgspec import UNSET
 
+from tests.audit.given import parsed
 from webhook.audit.check import check
 from webhook.audit.findings import Report, Unreadable
-from webhook.audit.manifests import Input, Manifest, Origin, Stranger, parse
+from webhook.audit.manifests import Input, Manifest, Origin, Stranger
 from webhook.config import load, ruleset
 from webhook.config.yamltext import documents
 
@@ -26,7 +27,7 @@ DEV_MAY = dedent(
 
 
 def report(text: str, config: str = "", namespace: str = "default") -> Report:
-    inputs = parse(dedent(text).encode(), "m.yaml")
+    inputs = parsed(dedent(text))
     return check(inputs, ruleset(load(HEAD + config)), namespace)
 
 
@@ -232,7 +233,7 @@ def test_an_error_in_judging_is_unreadable_input_and_not_the_end() -> None:
     for _ in range(2_000):
         deep = [deep]
     endless = {"metadata": {"name": "endless"}, "spec": deep}
-    good = tuple(parse((HOST_POD % "shop").encode(), "good.yaml"))
+    good = tuple(parsed(HOST_POD % "shop", "good.yaml"))
     inputs = (Manifest(Origin("m.yaml"), document, "", "v1", "Pod", endless), *good)
     found = check(inputs, ruleset(load(HEAD)))
     assert found.unreadable == (Unreadable("m.yaml", 2, "could not be judged: RecursionError"),)

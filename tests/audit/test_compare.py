@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from policies.model import Action
+from tests.audit.given import parsed
 from webhook.audit.check import check
 from webhook.audit.compare import with_baseline, with_diff
 from webhook.audit.findings import Found, Report, Result, Unreadable
 from webhook.audit.judged import Judged
-from webhook.audit.manifests import parse
 from webhook.config import GateConfig, ruleset
 
 RULES = ruleset(GateConfig())
@@ -36,7 +36,7 @@ def service(name: str, *ports: int) -> str:
 
 
 def report(*texts: str, file: str = "a.yaml") -> Report:
-    found = check(parse("---\n".join(texts).encode(), file), RULES)
+    found = check(parsed("---\n".join(texts), file), RULES)
     return replace(found, judged=HERE)
 
 

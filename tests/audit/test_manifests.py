@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.given import POD, brief, read_all
+from tests.audit.given import POD, brief, parsed, read_all
 from webhook.audit.findings import Unreadable
-from webhook.audit.manifests import Manifest, parse
+from webhook.audit.manifests import Manifest
 from webhook.audit.sources import Sources
 
 
 def briefs(text: str | bytes) -> list[str]:
-    data = text.encode() if isinstance(text, str) else text
-    return [brief(one) for one in parse(data, "m.yaml")]
+    return [brief(one) for one in parsed(text)]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_lists_are_taken_apart_and_know_where_their_items_are() -> None:
         "m.yaml:11: apps/v1 Deployment c",
         "m.yaml:12: must be a Kubernetes object",
     ]
-    pod, service, deployment, _ = parse(LIST.encode(), "m.yaml")
+    pod, service, deployment, _ = parsed(LIST)
     assert isinstance(pod, Manifest)
     assert isinstance(deployment, Manifest)
     assert pod.position_of("metadata.name")[:2] == (6, 14)
@@ -104,7 +103,7 @@ def test_of_a_key_that_is_set_twice_the_last_one_counts_and_the_object_knows() -
     text = f"{POD}---\napiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Pod}}\n" + (
         "- apiVersion: v1\n  kind: Pod\n  kind: Service\n  spec: {type: a}\n  spec: {type: b}\n"
     )
-    first, pod, service = parse(text.encode(), "m.yaml")
+    first, pod, service = parsed(text)
     assert isinstance(first, Manifest)
     assert isinstance(pod, Manifest)
     assert isinstance(service, Manifest)
@@ -129,7 +128,7 @@ def test_the_rest_of_a_broken_file_is_read() -> None:
 
 def test_fields_set_to_null_are_dropped_and_elements_are_not() -> None:
     text = "apiVersion: v1\nkind: Pod\nspec: {a: null, b: [null, {c: null}]}\n"
-    (found,) = parse(text.encode(), "m.yaml")
+    (found,) = parsed(text)
     assert isinstance(found, Manifest)
     assert found.object["spec"] == {"b": [None, {}]}
 
@@ -140,7 +139,7 @@ def test_of_custom_kinds_nobody_knows_which_nulls_the_api_server_drops() -> None
         "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\n"
         "metadata: {name: a, labels: {b: null}}\nspec: {c: null}\n"
     )
-    (found,) = parse(text.encode(), "m.yaml")
+    (found,) = parsed(text)
     assert isinstance(found, Manifest)
     assert found.object["metadata"] == {"name": "a", "labels": {}}
     assert found.object["spec"] == {"c": None}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.audit.given import parsed
 from webhook.audit.check import check
 from webhook.audit.findings import Result
-from webhook.audit.manifests import parse
 from webhook.config import load, ruleset
 
 HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
@@ -25,7 +25,7 @@ def cancelled(*manifests: str, config: str = "", namespace: str = "default") -> 
     def is_found(result: Result) -> bool:
         return any(one.policy == "baseline-cancelled" for one in result.findings)
 
-    inputs = parse("---\n".join(manifests).encode(), "m.yaml")
+    inputs = parsed("---\n".join(manifests))
     found = check(inputs, ruleset(load(HEAD + config)), namespace)
     assert found.unreadable == ()
     return [one.name for one in found.results if is_found(one)]
@@ -70,6 +70,6 @@ def test_policies_without_a_namespace_are_together_in_the_default_one() -> None:
 )
 def test_a_policy_that_cannot_be_read_does_not_keep_others_from_being_judged(spoilt: str) -> None:
     text = f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: x}}\n{spoilt}"
-    inputs = parse("---\n".join([f"{text}\n", NAMESPACE % "", OPEN]).encode(), "m.yaml")
+    inputs = parsed("---\n".join([f"{text}\n", NAMESPACE % "", OPEN]))
     found = check(inputs, ruleset(load(HEAD)))
     assert [one.name for one in found.results][-2:] == ["shop", "open"]

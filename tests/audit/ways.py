@@ -17,6 +17,7 @@ from starlette.types import Message
 from policies.model import CREATE, NOTHING_KNOWN, ClusterFacts, Right, User
 from policies.network_policies.views import NetworkPolicy
 from policies.resources import Resource
+from tests.audit.given import parsed
 from webhook.admission.cluster import Offline
 from webhook.admission.gate import Gate
 from webhook.admission.ratchet import Answers
@@ -30,7 +31,6 @@ from webhook.audit.judge import apply
 from webhook.audit.live.judging import Judge, Kind
 from webhook.audit.live.provenance import Provenance
 from webhook.audit.live.surroundings import Surroundings
-from webhook.audit.manifests import parse
 from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import InCluster
 from webhook.exemptions.claim import only
@@ -211,6 +211,6 @@ def checked(
 ) -> Result:
     """The last of the manifests, as `netreeve check` judges it in the light of the others."""
     text = "\n---\n".join(json.dumps(one) for one in manifests)
-    report = check(parse(text.encode(), "m.yaml"), rules, namespace, now=now, trust=trust)
+    report = check(parsed(text), rules, namespace, now=now, trust=trust)
     assert report.unreadable == ()
     return report.results[-1]

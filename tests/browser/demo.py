@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from policies.model import ClusterFacts
 from policies.services.reach import Declared
+from tests.audit.given import parsed
 from webhook.audit.check import check
 from webhook.audit.exposure.draw import expose
 from webhook.audit.exposure.manifests import gathered
 from webhook.audit.findings import Report
 from webhook.audit.judged import Judged
-from webhook.audit.manifests import Input, parse
+from webhook.audit.manifests import Input
 from webhook.config import GateConfig, ruleset
 
 Json = dict[str, Any]
@@ -54,7 +55,7 @@ def _inputs(stages: tuple[str, ...]) -> Iterator[Input]:
 
 
 def _read(file: str, objects: Iterator[Json]) -> Iterator[Input]:
-    return parse(yaml.safe_dump_all(objects).encode(), file)
+    return parsed(yaml.safe_dump_all(objects), file)
 
 
 def _object(version: str, kind: str, namespace: str, name: str, **more: Any) -> Json:

@@ -75,12 +75,7 @@ class Stranger:
 Input = Manifest | Unreadable | Stranger
 
 
-def parse(data: bytes, file: str) -> Iterator[Manifest | Unreadable]:
-    """The objects in the content of a file."""
-    return parse_stream(io.BytesIO(data), file)
-
-
-def parse_stream(
+def parse(
     stream: BinaryIO, file: str, only: re.Pattern[bytes] | None = None
 ) -> Iterator[Manifest | Unreadable]:
     """The objects in a stream, one document in memory at a time. Raises OSError.

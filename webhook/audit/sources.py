@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from webhook.audit.findings import Unreadable
-from webhook.audit.manifests import STDIN, Input, Manifest, Stranger, name, parse_stream
+from webhook.audit.manifests import STDIN, Input, Manifest, Stranger, name, parse
 
 ENDINGS = (".yaml", ".yml", ".json")
 _CHART = "Chart.yaml"
@@ -90,7 +90,7 @@ class Sources:
             yield Unreadable(STDIN, None, message)
             return
         stream.seek(0)
-        yield from parse_stream(stream, STDIN, only)
+        yield from parse(stream, STDIN, only)
 
     def _folder(self, path: str, only: re.Pattern[bytes] | None) -> Iterator[Input]:
         closed: list[OSError] = []
@@ -114,10 +114,10 @@ class Sources:
     def _file(self, path: str, only: re.Pattern[bytes] | None) -> Iterator[Manifest | Unreadable]:
         try:
             if path in self._kept or not stat.S_ISREG(os.stat(path).st_mode):
-                yield from parse_stream(self._pipe(path), path, only)
+                yield from parse(self._pipe(path), path, only)
             else:
                 with Path(path).open("rb") as stream:
-                    yield from parse_stream(stream, path, only)
+                    yield from parse(stream, path, only)
         except OSError as error:
             yield _failed(path, error)
 

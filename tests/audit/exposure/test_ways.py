@@ -13,6 +13,7 @@ import yaml
 
 from policies.model import NOTHING_KNOWN
 from policies.services.reach import Declared
+from tests.audit.given import parsed
 from tests.controlplane.cluster import ControlPlane
 from webhook.audit.exposure import json as as_json
 from webhook.audit.exposure import table
@@ -20,7 +21,6 @@ from webhook.audit.exposure.draw import expose
 from webhook.audit.exposure.jsonschema import text as schema_text
 from webhook.audit.exposure.manifests import gathered
 from webhook.audit.exposure.model import ExposureMap
-from webhook.audit.manifests import parse
 from webhook.cli import main
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "exposure.schema.json"
@@ -67,7 +67,7 @@ status: {loadBalancer: {ingress: [{ip: 203.0.113.9}]}}
 
 
 def mapped(*texts: str) -> ExposureMap:
-    inputs = list(parse("\n---\n".join(texts).encode(), "all.yaml"))
+    inputs = list(parsed("\n---\n".join(texts), "all.yaml"))
     traffic, unread = gathered(inputs, "default")
     return expose(traffic, NOTHING_KNOWN, Declared(), unread)
 

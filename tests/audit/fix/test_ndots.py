@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.audit.fix.test_plan import is_in
+from tests.audit.given import parsed
 from webhook.audit.check import check
 from webhook.audit.findings import Report
 from webhook.audit.fix.plan import Plan, plan
-from webhook.audit.manifests import parse
 from webhook.config import load, ruleset
 
 HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
@@ -22,7 +22,7 @@ NDOTS = {"name": "ndots", "value": "2"}
 
 
 def judged(data: bytes, config: str = "") -> Report:
-    return check(parse(data, "m.yaml"), ruleset(load(HEAD + config)), ndots=True)
+    return check(parsed(data), ruleset(load(HEAD + config)), ndots=True)
 
 
 def planned(text: str, config: str = "") -> Plan:
@@ -164,7 +164,7 @@ def test_what_cannot_be_written_is_said(line: str, reason: str) -> None:
 
 def test_nothing_is_added_unless_somebody_asks() -> None:
     rules = ruleset(load(HEAD))
-    report = check(parse(DEPLOYMENT.encode(), "m.yaml"), rules)
+    report = check(parsed(DEPLOYMENT), rules)
     assert not any(one.additions for one in report.results)
 
 

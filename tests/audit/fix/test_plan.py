@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from policies.model import Remedy
 from policies.services.balancers import PROVIDERS
+from tests.audit.given import parsed
 from webhook.audit.check import check
 from webhook.audit.findings import Report
 from webhook.audit.fix.edits import CannotError, edit
 from webhook.audit.fix.plan import Plan, plan
-from webhook.audit.manifests import parse
 from webhook.config import load, ruleset
 
 CONFIG = """\
@@ -28,7 +28,7 @@ INTERNAL = "service.beta.kubernetes.io/azure-load-balancer-internal"
 
 
 def judged(data: bytes, provider: str = "azure") -> Report:
-    return check(parse(data, "m.yaml"), ruleset(load(CONFIG % provider)))
+    return check(parsed(data), ruleset(load(CONFIG % provider)))
 
 
 def planned(data: bytes, provider: str = "azure") -> Plan:
@@ -150,7 +150,7 @@ def test_what_would_change_more_is_left_alone_and_said(text: str, reason: str) -
 
 
 def test_an_unknown_provider_gets_no_guess() -> None:
-    report = check(parse(SERVICE.encode(), "m.yaml"), ruleset(load(CONFIG.replace("%s", "null"))))
+    report = check(parsed(SERVICE), ruleset(load(CONFIG.replace("%s", "null"))))
     assert {one.policy: one.remedy for _, one in report.each()} == {
         "load-balancer": None,
         "node-port": None,
