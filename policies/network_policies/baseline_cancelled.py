@@ -3,8 +3,9 @@
 Fields: spec.ingress, spec.egress of a NetworkPolicy in a namespace with a baseline (label
 netreeve.io/baseline; one whose labels are not known is taken to have it). Allowed: whatever does
 not open every port of a protocol to every address of an IP family, neither alone nor together with
-the other policies of the namespace, as far as these are known. Where those are too many to be
-looked at each time (length.py), that is what is found.
+the other policies of the namespace, as far as these are known; not even to pods that carry the
+labels of several at once. Where those are too many to be looked at each time (length.py), that is
+what is found.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from policies.network_policies.effective import Allow, Direction, allows, select
 from policies.network_policies.length import MOST_TOGETHER, bearable_together
 from policies.network_policies.managed import BASELINE, DEFAULT_DENY, is_managed
 from policies.network_policies.reading import NETWORK_POLICIES, content
-from policies.network_policies.selected import for_selector
+from policies.network_policies.selected import counts_for, for_selector, joined
 from policies.network_policies.views import NetworkPolicy
 from policies.selectors import LabelSelector
 
@@ -42,12 +43,16 @@ def validate(policy: NetworkPolicy, request: Request, params: NoParams) -> Itera
     for direction, own in broad.items():
         for cause in _causes(own, together.side(direction).allows):
             yield _violation(cause, direction, picked)
+        yield from _for_some_pods(own, pods, others, direction)
 
+
+MOST_SELECTORS = 64
+"""Of other policies that could add up to everything with one: they are combined with each other."""
 
 _TOO_MANY = Violation(
     "spec",
-    f"must be judged with the namespace's other policies, which have over {MOST_TOGETHER} entries "
-    "or 2 MiB",
+    f"must be judged with the namespace's other policies, which have over {MOST_TOGETHER} entries, "
+    f"2 MiB or {MOST_SELECTORS} different podSelectors",
     "remove policies and blocks that are no longer needed, or join blocks to wider ones",
     keys=NEVER_OLD,  # what the new version does together with the others is not known
 )
@@ -98,6 +103,46 @@ def _causes(own: tuple[Allow, ...], others: tuple[Allow, ...]) -> Iterator[_Caus
         yield _Cause(field, found, " (its rules together)")
     if others and (found := openings((*own, *others)) - openings(others) - known):
         yield _Cause(field, found, f" (together with {_names(others)})")
+
+
+def _for_some_pods(
+    own: tuple[Allow, ...],
+    pods: LabelSelector,
+    others: tuple[NetworkPolicy, ...],
+    direction: Direction,
+) -> Iterator[Violation]:
+    """What is open only to pods that further policies select as well.
+
+    Combined only where all of them without regard to pods would open what nobody does yet.
+    """
+    known = openings((*own, *for_selector(others, pods).side(direction).allows))
+    by_pods: dict[str, _Part] = {}
+    for one in others:
+        broad = tuple(filter(_is_broad, allows(one, direction)))
+        by_pods.setdefault(content(selector(one)), _Part(selector(one), [])).rules.extend(broad)
+    # Who opens everything already is no part of what adds up.
+    parts = [one for one in by_pods.values() if one.rules and not openings(one.rules)]
+    if not openings((*own, *(rule for one in parts for rule in one.rules))) - known:
+        return
+    if len(parts) > MOST_SELECTORS:
+        yield _TOO_MANY
+        return
+    for some in joined(pods, (one.pods for one in parts)):
+        counts = counts_for(some)
+        there = tuple(rule for one in by_pods.values() if counts(one.pods) for rule in one.rules)
+        found = openings((*own, *there)) - known
+        if found and (found := found - openings(there)):
+            how = f" (together with {_names(there)}, for pods that all of them select)"
+            cause = _Cause(f"spec.{direction.rules}", found, how)
+            yield _violation(cause, direction, content(some))
+            return
+
+
+class _Part(NamedTuple):
+    """What policies with one podSelector open together."""
+
+    pods: LabelSelector
+    rules: list[Allow]
 
 
 def _names(others: tuple[Allow, ...]) -> str:

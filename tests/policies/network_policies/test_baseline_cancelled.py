@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies.model import CREATE, NoParams, Request, Violation
-from policies.network_policies.baseline_cancelled import validate
+from policies.network_policies.baseline_cancelled import MOST_SELECTORS, validate
 from tests.policies.network_policies.given import Json, policy, view, views
 
 UNDER_BASELINE = {"netreeve.io/baseline": "default-deny"}
@@ -80,7 +80,8 @@ def test_the_stored_version_of_the_policy_is_not_another_one() -> None:
         ({"app": "web"}, {}, True),
         ({"app": "web"}, {"app": "web"}, True),
         ({"app": "web", "tier": "front"}, {"tier": "front"}, True),
-        ({}, {"app": "web"}, False),  # no pod is known to be picked by both
+        ({}, {"app": "web"}, True),
+        ({"app": "web"}, {"tier": "front"}, True),  # a pod may have both
         ({"app": "web"}, {"app": "db"}, False),
     ],
 )
@@ -89,6 +90,50 @@ def test_policies_add_up_for_pods_that_both_select(
 ) -> None:
     others = [DENY, DNS, egress(HIGH, name="other", **other)]
     assert bool(found(egress(LOW, **own), others)) is undone
+
+
+def thirds(*selectors: dict[str, str]) -> list[Json]:
+    """Policies that allow every TCP port to everybody if one pod is selected by all three."""
+    ranges = ((1, 20000), (20001, 40000), (40001, 65535))
+    return [
+        policy(
+            {
+                "podSelector": {"matchLabels": labels},
+                "ingress": [{"ports": [{"port": first, "endPort": last}]}],
+            },
+            f"third-{first}",
+        )
+        for labels, (first, last) in zip(selectors, ranges, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("own", [0, 1, 2])
+def test_three_labels_of_one_pod_add_up_whichever_policy_comes_last(own: int) -> None:
+    every = thirds({"a": "1"}, {"b": "1"}, {"c": "1"})
+    decoys = thirds({"a": "2"}, {"b": "2"}, {"c": "2"})
+    for decoy in decoys:
+        decoy["metadata"]["name"] += "-decoy"
+    others = [DENY, *decoys, *(one for one in every if one is not every[own])]
+    (one,) = found(every[own], others)
+    assert one.field == "spec.ingress"
+    assert "any TCP port (together with third-" in one.message
+    assert "for pods that all of them select" in one.message
+
+
+def test_labels_that_no_pod_has_at_once_add_up_to_nothing() -> None:
+    one, *others = thirds({"a": "1"}, {"b": "1"}, {"a": "2", "b": "1"})
+    assert found(one, [DENY, *others]) == []
+
+
+def test_more_selectors_than_can_be_combined_are_found_instead() -> None:
+    """Nobody hides one policy among many; who opens nothing to everybody is not counted."""
+    low, middle, high = thirds({"a": "1"}, {"b": "1"}, {"c": "1"})
+    many = [{**middle, "metadata": {"name": f"m{number}", "namespace": "shop"},
+             "spec": {**middle["spec"], "podSelector": {"matchLabels": {"n": str(number)}}}}
+            for number in range(MOST_SELECTORS)]  # fmt: skip
+    assert found(low, [DENY, *many]) == []
+    (one,) = found(low, [DENY, high, *many])
+    assert "different podSelectors" in one.message
 
 
 def test_who_comes_later_is_not_blamed_for_what_was_open() -> None:

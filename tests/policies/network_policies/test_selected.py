@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policies.network_policies import effective
 from policies.network_policies.effective import Direction
-from policies.network_policies.selected import for_labels, for_selector
+from policies.network_policies.selected import for_labels, for_selector, joined
 from policies.network_policies.views import NetworkPolicy, NetworkPolicySpec
 from policies.selectors import LabelSelector, LabelSelectorRequirement
 from tests.policies.network_policies.given import Json, pod_selectors, policy, specs, view, views
@@ -47,6 +47,18 @@ def test_implication_holds_for_all_labels(one: Json, other: Json) -> None:
 def test_a_selector_implies_itself_and_the_empty_one(one: Json) -> None:
     assert implies(selector(one), selector(one))
     assert implies(selector(one), LabelSelector())
+
+
+@given(pod_selectors, st.lists(pod_selectors, max_size=4))
+def test_whoever_can_pick_a_pod_with_the_first_is_joined_to_it(own: Json, some: list[Json]) -> None:
+    first, others = selector(own), [selector(one) for one in some]
+    together = [*joined(first, others)]
+    for one in others:
+        at_once = any(first.matches(labels) and one.matches(labels) for labels in EVERY_LABELS)
+        assert any(implies(pods, one) for pods in together) == at_once
+    for pods in together:
+        assert implies(pods, first)
+        assert any(pods.matches(labels) for labels in EVERY_LABELS)
 
 
 def requirement(operator: str, *values: str, key: str = "app") -> LabelSelector:
