@@ -116,10 +116,10 @@ class Patient:
                 self.patch(what, [{**change, "op": "add", "value": present}])
 
     @contextmanager
-    def stale(self, change: Json) -> Iterator[None]:
+    def stale(self, *changes: Json) -> Iterator[None]:
         """The Lease of a controller that does not renew it."""
         with self.frozen():
-            self.patch("lease/netreeve-control", [change], NAMESPACE)
+            self.patch("lease/netreeve-control", list(changes), NAMESPACE)
             yield
         wait_for(lambda: "leader" not in self._sick(), SOON, "the controller to lead again")
 

@@ -16,6 +16,7 @@ from tests.doctor.patient import NAMESPACE, Json, Patient
 
 EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
 FOREVER_AGO = "2026-01-01T00:00:00.000000Z"
+RELEASED = {"op": "replace", "path": "/spec/holderIdentity", "value": ""}
 RENEWED_ONCE = {"op": "replace", "path": "/spec/renewTime", "value": FOREVER_AGO}
 
 
@@ -238,14 +239,14 @@ SICKNESSES = [
              ("timeout-short",)),
     Sickness("open", lambda one: one.webhooks("validating", failurePolicy="Ignore"),
              ("enforcing-but-open",)),
+    Sickness("config broken", lambda one: one.changed(CONFIG, gate(stage="sometimes"), NAMESPACE),
+             ("config-broken",), "stage"),
     Sickness("open in warn", lambda one: together(
         one.changed(CONFIG, gate(stage="warn"), NAMESPACE),
         one.webhooks("validating", failurePolicy="Ignore"),
         one.webhooks("mutating", failurePolicy="Ignore")), ("fails-open",)),
     Sickness("closed in audit", lambda one: one.changed(CONFIG, gate(stage="audit"), NAMESPACE),
-             ("closed-but-not-enforcing",)),
-    Sickness("config broken", lambda one: one.changed(CONFIG, gate(stage="sometimes"), NAMESPACE),
-             ("config-broken",), "stage"),
+             ("closed-but-not-enforcing", "known-bad-not-denied")),
     Sickness("excluded", lambda one: one.changed(
         CONFIG, gate(excludedNamespaces="[shop]"), NAMESPACE), ("namespace-excluded",), "shop"),
     Sickness("not sent", lambda one: one.webhooks("validating", namespaceSelector=not_in_shop),
@@ -300,8 +301,9 @@ SICKNESSES = [
         cluster_role_binding("too-much", "cluster-admin")), ("right-excess",), "create pods"),
     Sickness("lease not renewed", lambda one: one.stale(RENEWED_ONCE), ("no-leader",),
              FOREVER_AGO),
-    Sickness("lease released", lambda one: one.stale(
-        {"op": "replace", "path": "/spec/holderIdentity", "value": ""}), ("leader-released",)),
+    Sickness("lease released", lambda one: one.stale(RELEASED), ("leader-released",)),
+    Sickness("lease released, and nobody took it", lambda one: one.stale(RELEASED, RENEWED_ONCE),
+             ("no-leader",), "held by nobody since 2026-01-01"),
     Sickness("plugin that enforces nothing", lambda one: one.changed(
         "daemonset/calico-node", [{"op": "replace", "path": "/spec/template/spec/containers/0/name",
                                    "value": "kube-flannel"}], "kube-system"),

@@ -47,10 +47,17 @@ The same Service with an exemption, which you may give as an administrator, is s
 
   kubectl create -f {exempt} -o yaml
 
+The namespace shop was there before Netreeve, so nothing protects it. What a baseline would cut off
+there, and how to bring it under one:
+
+  netreeve baseline preview shop; netreeve baseline adopt shop
+
 What people have exempted, and whether all is well (but for the pods, which are processes here):
 
   netreeve exemptions; netreeve doctor
 
+There are no kubelets: pods of yours are scheduled and never run, and a namespace with such pods
+stays Terminating until you delete these with --force.
 Ctrl-C ends everything.
 """
 COMMAND = """\

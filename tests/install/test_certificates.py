@@ -149,10 +149,10 @@ def test_certificates_are_shown_and_rotated_by_command(installed: Installed, cer
 def test_nothing_can_be_rotated_where_nothing_is_installed(certs: Certs) -> None:
     code, said = certs("rotate", "--ca", "-n", "default")
     assert code == 2
-    assert "there is no Secret default/netreeve-ca: is Netreeve installed in another" in said
+    assert "there is no Secret default/netreeve-ca, which netreeve control makes" in said
     code, said = certs("show", "-n", "default")
     assert code == 2
-    assert "there is no Secret default/netreeve-tls: is Netreeve installed in another" in said
+    assert "there is no Secret default/netreeve-tls, which netreeve control makes" in said
 
 
 def test_a_stamp_key_is_replaced_and_the_one_before_is_kept(

@@ -49,7 +49,7 @@ def typed(export: str, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_its_commands_do_what_it_says(commands: list[str]) -> None:
-    export, refused, protected, exempt, command = commands
+    export, refused, protected, exempt, adopt, command = commands
     folder = Path(export.partition("KUBECONFIG=")[2].split()[0]).parent
 
     done = typed(export, refused)
@@ -68,6 +68,10 @@ def test_its_commands_do_what_it_says(commands: list[str]) -> None:
     assert folder.exists()
 
     assert typed(export, "kubectl netreeve version").returncode == 0
+
+    done = typed(export, f"{adopt} --yes")
+    assert "shop is now under default-deny" in done.stderr
+    assert "What would be cut off: 0 of 0 connections" in done.stdout
 
     exemptions, _, doctor = command.partition("; ")
     listed = typed(export, exemptions)

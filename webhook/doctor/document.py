@@ -18,6 +18,7 @@ _ABOUT: Mapping[About, str] = {
     "the cluster": "",
     "Netreeve": " Made where Netreeve is installed.",
     "its webhooks": " Made while its webhooks are active.",
+    "an enforcing gate": " Made while its webhooks fail closed, as in the stage `enforce`.",
     "any webhook": " Of webhooks of others, too, with `--all`.",
 }
 

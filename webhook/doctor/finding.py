@@ -57,7 +57,7 @@ class Finding(NamedTuple):
     details: tuple[str, ...] = ()
 
 
-About = Literal["the cluster", "Netreeve", "its webhooks", "any webhook"]
+About = Literal["the cluster", "Netreeve", "its webhooks", "an enforcing gate", "any webhook"]
 
 
 @dataclass(frozen=True)

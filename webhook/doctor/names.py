@@ -9,3 +9,14 @@ GATE_CONFIG, GATE_CONFIG_KEY = "netreeve-config", "config.yaml"
 LEASE = "netreeve-control"
 EXCLUDED = "netreeve-excluded"
 NAMESPACE = "netreeve"
+
+REMOVE = (
+    f"kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration {CONFIGURATION}"
+)
+"""Takes the gate out at once."""
+
+
+def upgrade(namespace: str, more: str = "") -> str:
+    """The command by which Helm puts right what it has installed; values stay as they are."""
+    values = f"--reset-then-reuse-values{more and ' ' + more}"
+    return f"helm upgrade netreeve deploy/chart -n {namespace} {values}"

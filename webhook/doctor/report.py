@@ -68,8 +68,10 @@ def _outcome(check: Check, seen: Seen) -> Outcome:
 def _nothing_to_see(about: About, seen: Seen) -> str:
     if about == "Netreeve" and not seen.installed:
         return "Netreeve is not installed"
-    if about == "its webhooks" and not seen.ours:
+    if about in ("its webhooks", "an enforcing gate") and not seen.ours:
         return "no webhook of Netreeve is active"
+    if about == "an enforcing gate" and not seen.enforcing:
+        return "its webhooks fail open, so nothing has to be denied"
     if about == "any webhook" and not seen.judged:
         return "no webhook of Netreeve is active" + ("; --all looks at others" * bool(seen.hooks))
     return ""

@@ -28,7 +28,8 @@ DRY_RUN = {"dryRun": "All", "fieldManager": "netreeve-doctor"}
 async def try_rights(
     connection: Connection, namespace: str, wanted: Iterable[Right]
 ) -> tuple[dict[Right, bool], tuple[Unread, ...]]:
-    """Which of them the accounts of Netreeve have, and what may not be asked."""
+    """Which of them the accounts of Netreeve have, in their order, and what may not be asked."""
+    wanted = tuple(wanted)
     slots = asyncio.Semaphore(AT_ONCE)
     answers: dict[Right, bool] = {}
     refused: list[Unread] = []
@@ -41,7 +42,7 @@ async def try_rights(
                 refused.append(Unread(REVIEWS, str(error)))
 
     await asyncio.gather(*map(ask, wanted))
-    return answers, tuple(refused)
+    return {right: answers[right] for right in wanted if right in answers}, tuple(refused)
 
 
 async def _has(connection: Connection, namespace: str, right: Right) -> bool:

@@ -55,7 +55,10 @@ def test_remove_deletes_what_a_baseline_dropped_and_nothing_else(
     config = str(configured(tmp_path, "{open: {allow: {monitoring: {namespaces: [watch]}}}}"))
     code, out, _ = run("show", covered, "--config", config)
     assert code == 1
-    assert "left in place: allow-same-namespace" in " ".join(out.split())
+    said = " ".join(out.split())
+    assert (
+        f"left in place: allow-same-namespace; netreeve baseline remove {covered} deletes" in said
+    )
     code, out, err = run("remove", covered, "--yes", "-o", "json", "--config", config)
     assert (code, err) == (0, f"1 NetworkPolicy of {covered} deleted\n")
     removal = json.loads(out)["removal"]

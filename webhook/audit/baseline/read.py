@@ -93,7 +93,7 @@ def controller(lease: str, spec: Spec | None, now: datetime) -> Controller:
     renewed = _time(spec.renewTime)
     if spec.holderIdentity and renewed and now - renewed < STALE:
         return Controller("running", "")
-    since = spec.renewTime or "an unknown time"
+    since = f"{renewed:%Y-%m-%dT%H:%M:%SZ}" if renewed else "an unknown time"
     return Controller(
         "stopped",
         f"no controller runs (Lease {lease}, last renewed at {since}): nothing is generated or "

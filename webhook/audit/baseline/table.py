@@ -48,6 +48,8 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
         yield from _section("NetworkPolicies", _rules(found))
     if found.left:
         text = f"no baseline asks for it any more, and it is left in place: {', '.join(found.left)}"
+        if report.removal is None:
+            text += f"; netreeve baseline remove {found.namespace.name} deletes it"
         yield from _section("Left over", [_plain(text)])
     if found.problems:
         yield from _section(

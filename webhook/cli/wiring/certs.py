@@ -84,8 +84,8 @@ async def rotate(asked: Asked, what: str) -> int:
 
 def _absent(asked: Asked, name: str) -> str:
     return (
-        f"there is no Secret {asked.namespace}/{name}: is Netreeve installed in another "
-        "namespace? See --namespace"
+        f"there is no Secret {asked.namespace}/{name}, which netreeve control makes: does one run "
+        "there? If Netreeve is installed in another namespace, name it with --namespace"
     )
 
 

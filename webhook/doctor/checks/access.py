@@ -20,10 +20,10 @@ EXCESS = error(
     "Servers read hostile input: one that is taken over must not be able to change anything. The "
     "controller must not be able to delete what protects.",
 )
-REMEDY = "install the roles of the chart again: helm upgrade, or kubectl apply"
 
 
 def run(seen: Seen) -> Iterator[Finding]:
+    remedy = f"{names.upgrade(seen.namespace)}, or kubectl apply -f deploy/install.yaml"
     for name in (names.SERVE, names.CONTROL):
         deployment = seen.deployment(name)
         if deployment is None:
@@ -36,13 +36,13 @@ def run(seen: Seen) -> Iterator[Finding]:
         leases = [right.title for right in lacking if right.resource == "leases"]
         excess = [right.title for right, allowed in answers if allowed and not right.wanted]
         if missing:
-            yield MISSING.found(where, f"may not {some(missing)}", REMEDY, missing)
+            yield MISSING.found(where, f"may not {some(missing)}", remedy, missing)
         if leases and name == names.SERVE:
             text = f"may not {some(leases)}: new namespaces get no baseline"
-            yield UNREAD.found(where, text, REMEDY, leases)
+            yield UNREAD.found(where, text, remedy, leases)
         if excess:
-            remedy = f"kubectl get clusterrolebindings,rolebindings -A -o wide | grep {account}"
-            yield EXCESS.found(where, f"may {some(excess)}", remedy, excess)
+            look = f"kubectl get clusterrolebindings,rolebindings -A -o wide | grep {account}"
+            yield EXCESS.found(where, f"may {some(excess)}", look, excess)
 
 
 CHECK = Check(

@@ -9,6 +9,7 @@ from policies.model import Rule
 from policies.network_policies.managed import BASELINE
 from webhook.config import GateConfig
 from webhook.config.registration import registered
+from webhook.doctor import names
 from webhook.doctor.finding import Check, Finding, error, some, warning
 from webhook.doctor.matching import NAME_LABEL, match
 from webhook.doctor.requests import Request
@@ -43,7 +44,7 @@ def run(seen: Seen) -> Iterator[Finding]:
         missing = [text for rule in wanted for text in _missing(rule, hooks, place, seen)]
         if hooks and missing:
             where = f"{kind}WebhookConfiguration {hooks[0].configuration}"
-            remedy = "install the chart of the version of the servers again: helm upgrade"
+            remedy = f"with the chart of the servers' version: {names.upgrade(seen.namespace)}"
             yield MISSING.found(where, f"is not asked about {some(missing)}", remedy, missing)
     for hook in seen.ours:
         if hook.webhook.matchPolicy == "Exact":

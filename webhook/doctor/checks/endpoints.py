@@ -48,6 +48,8 @@ def _of(hook: Hook, seen: Seen) -> Iterator[Finding]:
         yield NO_PORT.found(where, f"has no port {port}, {text}", remedy)
     if not ready((seen.endpoints or {}).get(place, ())):
         remedy = f"kubectl get pods -n {place[0]}; kubectl describe service -n {' '.join(place)}"
+        if hook.ours and hook.webhook.fails_closed:
+            remedy += f"; until then, if nothing may wait for it: {names.REMOVE}"
         yield NONE.found(where, f"has no endpoint that is ready, {text}", remedy)
 
 

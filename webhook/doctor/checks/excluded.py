@@ -16,11 +16,11 @@ NOT_KEPT = warning(
 
 def run(seen: Seen) -> Iterator[Finding]:
     guards = seen.guards or ()
-    if not seen.enforcing or "Deny" in guards:
+    if "Deny" in guards:
         return
     text = f"is bound with {', '.join(guards)}" if guards else "is missing, or bound by nothing"
     remedy = (
-        "helm upgrade --reset-then-reuse-values, or kubectl apply -f deploy/install.yaml "
+        f"{names.upgrade(seen.namespace)}, or kubectl apply -f deploy/install.yaml "
         "-f deploy/stages/enforce/stage.yaml"
     )
     yield NOT_KEPT.found(f"ValidatingAdmissionPolicy {names.EXCLUDED}", text, remedy)
@@ -32,5 +32,5 @@ CHECK = Check(
     kinds=(NOT_KEPT,),
     run=run,
     needs=("hooks", "guards"),
-    about="its webhooks",
+    about="an enforcing gate",
 )

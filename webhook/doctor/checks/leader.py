@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from webhook.doctor import names
-from webhook.doctor.finding import Check, Finding, error, warning
+from webhook.doctor.finding import Check, Finding, error, moment, warning
 from webhook.doctor.seen import Seen
 
 NONE = error(
@@ -14,6 +14,7 @@ NONE = error(
     "Without a controller no namespace gets its baseline, its pods wait, and nobody renews "
     "certificates.",
 )
+TAKEOVER = timedelta(minutes=1)
 RELEASED = warning("leader-released", "Another one takes over at once, if there is one.")
 
 
@@ -26,11 +27,12 @@ def run(seen: Seen) -> Iterator[Finding]:
         yield NONE.found(where, "does not exist: no controller has ever led", remedy)
         return
     spec = seen.leases[0].spec
-    if not spec.holderIdentity:
+    renewed = _time(spec.renewTime or "")
+    if not spec.holderIdentity and seen.now < renewed + TAKEOVER:
         yield RELEASED.found(where, "is held by nobody", remedy)
-        return
-    until = _time(spec.renewTime or "") + timedelta(seconds=spec.leaseDurationSeconds or 0)
-    if until < seen.now:
+    elif not spec.holderIdentity:
+        yield NONE.found(where, f"has been held by nobody since {moment(renewed)}", remedy)
+    elif renewed + timedelta(seconds=spec.leaseDurationSeconds or 0) < seen.now:
         text = f"{spec.holderIdentity} has not renewed it since {spec.renewTime}"
         yield NONE.found(where, text, remedy)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policies import catalogue
+from webhook.doctor import names
 from webhook.doctor.finding import Check, Finding, info, warning
 from webhook.doctor.matching import match
 from webhook.doctor.requests import Request
@@ -35,7 +36,7 @@ def run(seen: Seen) -> Iterator[Finding]:
             yield LATER.found(hook.title, text, "look at what it changes, if anything surprises")
     for hook in ours:
         if later and hook.webhook.reinvocationPolicy != "IfNeeded":
-            remedy = "helm upgrade: the chart sets reinvocationPolicy IfNeeded"
+            remedy = f"{names.upgrade(seen.namespace)}: the chart sets reinvocationPolicy IfNeeded"
             yield ONCE.found(hook.title, "is not asked again after later webhooks", remedy)
 
 

@@ -11,6 +11,9 @@ from webhook.doctor.seen import Seen
 
 ADMITTED = error("known-bad-admitted", "The gate is there, and lets through what it should deny.")
 FAILED = error("call-failed", "The API server cannot call the webhook, and denies the request.")
+NOT_DENIED = info(
+    "known-bad-not-denied", "Right where the configuration says so; nothing was proven by it."
+)
 REFUSED = info("known-bad-refused-by-others", "Nothing was proven by this request.")
 POLICY = "host-network"
 
@@ -25,8 +28,11 @@ def run(seen: Seen) -> Iterator[Finding]:
     if any(f'failed calling webhook "{name}"' in proof.message for name in ours):
         yield FAILED.found(where, proof.message, f"{logs}; the other findings say more")
     elif proof.status < 300:
-        if seen.enforcing and _denied(seen.config):
+        if _denied(seen.config):
             yield ADMITTED.found(where, "was admitted", logs)
+        else:
+            text = f"was admitted: {_configured(seen.config)}"
+            yield NOT_DENIED.found(where, text, f"look at what it says of {POLICY}")
     elif not any(f'webhook "{name}" denied' in proof.message for name in ours):
         remedy = "ask for the right to create deployments, or look at who refuses it"
         yield REFUSED.found(where, f"was refused by somebody else: {proof.message}", remedy)
@@ -41,11 +47,17 @@ def _denied(config: GateConfig | None) -> bool:
     return all(one is Action.DENY for one in actions)
 
 
+def _configured(config: GateConfig | None) -> str:
+    if config is None:
+        return "the configuration is not known"
+    return f"the configuration has the stage {config.stage} and the profile {config.profile}"
+
+
 CHECK = Check(
     id="proof",
     title="the API server calls the webhooks, and what is known to be bad is denied",
-    kinds=(ADMITTED, FAILED, REFUSED),
+    kinds=(ADMITTED, FAILED, NOT_DENIED, REFUSED),
     run=run,
     needs=("hooks", "namespaces"),
-    about="its webhooks",
+    about="an enforcing gate",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from webhook.doctor import names
 from webhook.doctor.finding import Check, Finding, info, warning
 from webhook.doctor.seen import Seen
 
@@ -14,22 +15,22 @@ ENFORCING_OPEN = warning(
 CLOSED_EARLY = warning(
     "closed-but-not-enforcing", "Nothing is denied, and yet an outage stops every request."
 )
-REMEDY = (
-    "install the stage that is meant: helm upgrade --reset-then-reuse-values --set stage=STAGE, "
-    "or kubectl apply -f deploy/stages/STAGE/stage.yaml"
-)
 
 
 def run(seen: Seen) -> Iterator[Finding]:
     stage = seen.config.stage if seen.config else "not known"
+    remedy = (
+        f"for another stage: {names.upgrade(seen.namespace, '--set stage=STAGE')}, "
+        "or kubectl apply -f deploy/stages/STAGE/stage.yaml"
+    )
     for hook in seen.ours:
         if hook.webhook.fails_closed:
             if stage in ("audit", "warn"):
                 text = f"fails closed in the stage {stage}"
-                yield CLOSED_EARLY.found(hook.title, text, REMEDY)
+                yield CLOSED_EARLY.found(hook.title, text, remedy)
         elif hook.kind == "Validating":
             kind = ENFORCING_OPEN if stage == "enforce" else OPEN
-            yield kind.found(hook.title, f"fails open; the stage is {stage}", REMEDY)
+            yield kind.found(hook.title, f"fails open; the stage is {stage}", remedy)
 
 
 CHECK = Check(

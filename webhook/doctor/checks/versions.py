@@ -25,7 +25,7 @@ def run(seen: Seen) -> Iterator[Finding]:
     if len({one for one in images.values() if one}) > 1:
         details = [f"{name}: {image}" for name, image in images.items()]
         where = f"Deployments in {seen.namespace}"
-        yield MIXED.found(where, "run different images", "helm upgrade", details)
+        yield MIXED.found(where, "run different images", names.upgrade(seen.namespace), details)
     tag = _tag(images[names.SERVE])
     if tag and seen.command and tag != seen.command:
         where = f"Deployment {seen.namespace}/{names.SERVE}"
