@@ -28,6 +28,10 @@ TERMINATING: Json = {
     "apiVersion": "v1", "kind": "Service", "spec": CLUSTER_IP,
     "metadata": {"name": "held", "namespace": SHOP, "finalizers": ["example.org/held"]},
 }  # fmt: skip
+ENDING: Json = {
+    "apiVersion": "v1", "kind": "Namespace",
+    "metadata": {"name": "ending", "finalizers": ["example.org/held"]},
+}  # fmt: skip
 
 
 def manifest(kind: str, namespace: str = "", version: str = "v1", **body: Any) -> Json:
@@ -99,6 +103,8 @@ def closed(chart_cluster: Deployed) -> Iterator[Deployed]:
     deployed.kubectl("delete", "service", "held", "-n", SHOP, "--wait=false")
     policy = manifest("NetworkPolicy", SHOP, "networking.k8s.io/v1", **POLICY)
     deployed.kubectl("create", "-f", "-", stdin=json.dumps(policy))
+    deployed.kubectl("create", "-f", "-", stdin=json.dumps(ENDING))
+    deployed.kubectl("delete", "namespace", "ending", "--wait=false")
     for pod in deployed.servers:
         pod.kill()
     deployed.servers.clear()
@@ -153,6 +159,17 @@ class TestNobodyAnswers:
         assert patch({"metadata": {"finalizers": None}}) == ""
         gone = closed.kubectl("get", "service", "held", "-n", SHOP, "--ignore-not-found")
         assert gone.stdout == ""
+
+    def test_so_can_a_namespace(self, closed: Deployed) -> None:
+        def patch(metadata: Json) -> str:
+            body = json.dumps({"metadata": metadata})
+            change = ("patch", "namespace", "ending", "--type=merge", "-p", body)
+            return closed.kubectl(*change, check=False).stderr
+
+        assert REFUSED in patch({"finalizers": None, "labels": {"netreeve.io/baseline": None}})
+        assert patch({"finalizers": None}) == ""
+        found = closed.kubectl("get", "namespace", "ending", "-o", "json", check=False).stdout
+        assert not found or "finalizers" not in json.loads(found)["metadata"]
 
     def test_policies_of_users_can_be_deleted(self, closed: Deployed) -> None:
         closed.kubectl("delete", "networkpolicy", "marker", "-n", SHOP)

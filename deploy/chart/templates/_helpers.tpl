@@ -169,17 +169,6 @@ webhooks:
         expression: >-
           !(request.resource.resource in ['endpoints', 'endpointslices'] &&
           request.userInfo.username in {{ $registration.endpointWriters | toJson | replace "\"" "'" }})
-      # Taking a finalizer away changes nothing else; an object that cannot go would hold up others.
-      - name: not-the-end-of-what-is-being-deleted
-        expression: >-
-          !(request.operation == 'UPDATE' && !has(request.subResource) &&
-          has(oldObject.metadata.deletionTimestamp) &&
-          has(object.spec) && has(oldObject.spec) && object.spec == oldObject.spec &&
-          {{- range $at, $field := list "labels" "annotations" }}
-          has(object.metadata.{{ . }}) == has(oldObject.metadata.{{ . }}) &&
-          (!has(object.metadata.{{ . }}) ||
-          object.metadata.{{ . }} == oldObject.metadata.{{ . }}){{ if not $at }} &&{{ else }}){{ end }}
-          {{- end }}
       {{- if eq .path "validating" }}
       # Of deletions only those of a baseline are judged, and never the end of a whole namespace.
       - name: only-deletions-of-baselines
@@ -240,4 +229,15 @@ reinvocationPolicy: IfNeeded
   expression: request.userInfo.username != 'system:apiserver'
 - name: not-our-controller
   expression: request.userInfo.username != '{{ include "netreeve.controller" .root }}'
+# Taking a finalizer away changes nothing else; what cannot go, a namespace too, would hold up others.
+- name: not-the-end-of-what-is-being-deleted
+  expression: >-
+    !(request.operation == 'UPDATE' && !has(request.subResource) &&
+    has(oldObject.metadata.deletionTimestamp) &&
+    has(object.spec) && has(oldObject.spec) && object.spec == oldObject.spec &&
+    {{- range $at, $field := list "labels" "annotations" }}
+    has(object.metadata.{{ . }}) == has(oldObject.metadata.{{ . }}) &&
+    (!has(object.metadata.{{ . }}) ||
+    object.metadata.{{ . }} == oldObject.metadata.{{ . }}){{ if not $at }} &&{{ else }}){{ end }}
+    {{- end }}
 {{- end }}
