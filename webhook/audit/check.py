@@ -35,6 +35,8 @@ from webhook.audit.templates import pod_templates
 from webhook.config.positions import Position
 from webhook.exemptions.standing import Trust
 
+NOT_JUDGED = Outcome(Verdict())
+
 
 def check(
     inputs: Iterable[Input],
@@ -93,26 +95,35 @@ def _lending(inputs: Iterable[Input]) -> Iterator[Manifest]:
 
 
 def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Result:
+    if resource is None:
+        namespace = text_at(manifest.object, "metadata", "namespace")
+        return _row(manifest, namespace, "unknown", templates=pod_templates(manifest.object))
+    request = creation(resource, manifest.object, terms.default_namespace)
+    namespace = request.namespace if resource.namespaced else ""
+    if request.namespace in terms.ruleset.excluded_namespaces:
+        return _row(manifest, namespace, "excluded")
+    outcome = _judged(manifest, request, terms)
+    additions: tuple[Remedy, ...] = ()
+    if terms.ndots:
+        additions = tuple(remedies(terms.gate, request, resource, manifest.object, terms.now))
+    status = status_of(outcome.verdict.findings)
+    return _row(manifest, namespace, status, outcome, additions=additions)
+
+
+def _row(
+    manifest: Manifest,
+    namespace: str,
+    status: Status,
+    outcome: Outcome = NOT_JUDGED,
+    *,
+    additions: tuple[Remedy, ...] = (),
+    templates: tuple[str, ...] = (),
+) -> Result:
     name = (
         text_at(manifest.object, "metadata", "name")
         or f"{text_at(manifest.object, 'metadata', 'generateName')}*"
     )
-    status: Status = "unknown"
-    outcome = Outcome(Verdict())
-    additions: tuple[Remedy, ...] = ()
-    templates = pod_templates(manifest.object) if resource is None else ()
-    namespace = text_at(manifest.object, "metadata", "namespace")
-    if resource is not None:
-        request = creation(resource, manifest.object, terms.default_namespace)
-        namespace = request.namespace if resource.namespaced else ""
-        if request.namespace in terms.ruleset.excluded_namespaces:
-            status = "excluded"
-        else:
-            outcome = _judged(manifest, request, terms)
-            status = status_of(outcome.verdict.findings)
-            if terms.ndots:
-                asked = (terms.gate, request, resource, manifest.object, terms.now)
-                additions = tuple(remedies(*asked))
+    of = (manifest.api_version, manifest.kind, namespace, name)
     return Result(
         file=manifest.file,
         input=manifest.origin.input,
@@ -123,11 +134,7 @@ def _result(manifest: Manifest, resource: Resource | None, terms: _Terms) -> Res
         name=name,
         status=status,
         findings=tuple(
-            found(
-                one,
-                (manifest.api_version, manifest.kind, namespace, name),
-                manifest.position_of(one.violation.field),
-            )
+            found(one, of, manifest.position_of(one.violation.field))
             for one in outcome.verdict.findings
         ),
         patch=outcome.patch,
