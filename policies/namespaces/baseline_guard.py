@@ -188,20 +188,19 @@ def _namespace(
 def _without(namespace: Namespace, request: Request, config: BaselineConfig) -> Iterator[Violation]:
     """A new namespace whose name alone keeps it out of every baseline.
 
-    Not what is stored already: somebody created it. A manifest tells nobody who might have the
-    right, so there it is a warning.
+    Not what is stored already: somebody created it. Nor where there is no cluster, and so nobody
+    who could have the right: the manifest of a mesh's own namespace is as good as any.
     """
     user, name = request.user, name_so_far(namespace.metadata or ObjectMeta())
-    if request.baseline is Baseline.INACTIVE or not gets_none(name, config):
+    if request.baseline in (None, Baseline.INACTIVE) or not gets_none(name, config):
         return
-    if (not user.username and not request.early) or gets_none(_home(user), config):
+    if not user.username or gets_none(_home(user), config):
         return
     yield Violation(
         "metadata.name",
         f"must not be {name}: a namespace of this name gets no baseline",
         f"use another name, set the label {BASELINE}, or ask someone who may exempt "
         "policies.netreeve.io/baseline",
-        at_most=None if user.username else Action.WARN,
         unless=Right("baseline"),
     )
 

@@ -56,7 +56,6 @@ def test_a_result_says_what_where_and_why() -> None:
         (HOST_POD % "kube-system", "excluded"),
         (HOST_POD % "lab", "excluded"),
         ("apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system}", "excluded"),
-        ("apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-mine}", "warned"),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}", "unknown"),
         ("apiVersion: x.io/v1\nkind: Pod\nmetadata: [1]", "unknown"),
         ("apiVersion: v1\nkind: Pod\nmetadata: 3", "denied"),
