@@ -16,9 +16,17 @@ def validate(pod: PodView, request: Request, params: NoParams) -> Iterator[Viola
         yield Violation(
             f"{pod.path}.hostNetwork",
             "must not be true",
-            "remove it and reach the pod through a Service",
+            _instead(request),
             keys=(f"{pod.key}.hostNetwork",),
         )
+
+
+def _instead(request: Request) -> str:
+    """A DaemonSet may be there for the node and not for clients."""
+    fix = "remove it and reach the pod through a Service"
+    if request.resource != "daemonsets":
+        return fix
+    return f"{fix}; what works on the node itself needs an exemption"
 
 
 POLICY = Policy(

@@ -63,6 +63,7 @@ def _external_ips(found: list[Opening], spec: ServiceSpec, params: Params) -> It
         yield long
         return
     allowed, ports, fix = networks(params.allowedCIDRs), keys_of(spec.ports), _instead(spec)
+    fix = f"choose another address, or {fix}" if allowed else fix
     for opening in found:
         address = parse_strict(opening.value)
         if address is None or not inside(address, allowed):

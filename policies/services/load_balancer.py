@@ -14,7 +14,7 @@ from policies.model import UPDATE, Action, Policy, Remedy, Request, Rule, Violat
 from policies.objects import Service, ServicePort
 from policies.services import reach
 from policies.services.balancers import PROVIDERS, STATUS_WRITERS, is_load_balanced
-from policies.services.exposure import Kind, openings
+from policies.services.exposure import Kind, Opening, openings
 from policies.services.fault import Fault
 from policies.services.lengths import too_long
 from policies.services.ports import describe, is_sensitive, known_behind
@@ -58,19 +58,34 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
     )
     if fault is None:
         return
-    opens = sorted(fault.opens)
     may_be_public = spec.loadBalancerClass in params.allowedClasses
     for opening in found:
-        if opening.kind is Kind.LOAD_BALANCER and not (
-            may_be_public and not is_sensitive(opening.port)
-        ):
-            yield Violation(
-                fault.field,
-                f"{fault.must} ({describe(opening.port)} would be reachable from outside)",
-                fault.fix,
-                keys=(*_keys(opening.port), *opens),
-                remedy=_remedy(fault),
-            )
+        if opening.kind is Kind.LOAD_BALANCER:
+            if not may_be_public:
+                yield _violation(opening, fault)
+            elif is_sensitive(opening.port):
+                yield _sensitive(opening, fault)
+
+
+def _violation(opening: Opening, fault: Fault) -> Violation:
+    return Violation(
+        fault.field,
+        f"{fault.must} ({describe(opening.port)} would be reachable from outside)",
+        fault.fix,
+        keys=(*_keys(opening.port), *sorted(fault.opens)),
+        remedy=_remedy(fault),
+    )
+
+
+def _sensitive(opening: Opening, fault: Fault) -> Violation:
+    """Of a class that may be public the port is the fault, and no other class is asked for."""
+    return Violation(
+        opening.field,
+        f"must not be a datastore's or administration's on a class that may be public "
+        f"({describe(opening.port)} would be reachable from outside)",
+        "take it out, and reach it through a Service of type ClusterIP",
+        keys=(*_keys(opening.port), *sorted(fault.opens)),
+    )
 
 
 def _remedy(fault: Fault) -> Remedy | None:
