@@ -3,8 +3,9 @@
 Fields: endpoints[*].addresses of EndpointSlices, subsets[*].addresses and notReadyAddresses of
 Endpoints, unless the requester is one of the parameter trustedControllers: labels and owner
 references prove nothing. Not allowed: loopback, link-local, metadata servers, addresses of nodes;
-in slices of FQDNs the same by name, and names of other namespaces inside the cluster domain. The
-controllers copy Endpoints into EndpointSlices, so both are judged.
+in slices of FQDNs the same by name, and names of other namespaces inside the cluster domain; and
+any endpoint at all of default/kubernetes, which is the API server. The controllers copy Endpoints
+into EndpointSlices, so both are judged.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 import msgspec
 
 from policies.model import Action, ClusterFacts, Policy, Request, Rule, Violation
-from policies.objects import Endpoints, EndpointSlice
+from policies.objects import Endpoints, EndpointSlice, ObjectMeta
 from policies.services.addresses import behind, inside, networks, parse_strict, special
 from policies.services.destinations import (
     forbidden,
@@ -27,6 +28,9 @@ from policies.services.ports import keys_of
 from policies.services.requesters import is_one_of
 
 FQDN = "FQDN"
+SERVICE_NAME = "kubernetes.io/service-name"
+API_SERVER = ("default", "kubernetes")
+"""Namespace and name of its Service; the API server writes the endpoints itself."""
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +69,8 @@ def validate(
     if long := too_long(*_length(endpoints), MOST_ADDRESSES):
         yield long
         return
+    if (request.namespace, _service(endpoints)) == API_SERVER:
+        yield _of_the_api_server(endpoints)
     names = isinstance(endpoints, EndpointSlice) and endpoints.addressType == FQDN
     told: tuple[str, ...] = ()
     for field, text, ports in _addresses(endpoints):
@@ -79,6 +85,25 @@ def validate(
             keys = (f"to {parse_strict(text) or normal(text)}", *new)
             yield Violation(field, f"must not be {what}", fix, keys)
             told = ports
+
+
+def _service(endpoints: EndpointSlice | Endpoints) -> str | None:
+    """The Service that they are of."""
+    meta = endpoints.metadata or ObjectMeta()
+    if isinstance(endpoints, EndpointSlice):
+        return (meta.labels or {}).get(SERVICE_NAME)
+    return meta.name
+
+
+def _of_the_api_server(endpoints: EndpointSlice | Endpoints) -> Violation:
+    of_slice = isinstance(endpoints, EndpointSlice)
+    return Violation(
+        f"metadata.labels[{SERVICE_NAME}]" if of_slice else "metadata.name",
+        "must not be kubernetes: every client would take these for the API server, and baselines "
+        "that allow it would open there",
+        "leave the endpoints of the API server to it; name a Service of your own",
+        keys=("API server", *(f"API server at {text}" for _, text, _ in _addresses(endpoints))),
+    )
 
 
 def _length(endpoints: EndpointSlice | Endpoints) -> tuple[str, int]:
@@ -136,7 +161,8 @@ POLICY = Policy(
         "Whoever may write an EndpointSlice or Endpoints can aim a Service at any address: at the "
         "kubelet and everything else on a node, at a node's loopback, at the cloud's metadata "
         "server. Gateways and Ingress controllers then connect there on behalf of others, past "
-        "NetworkPolicies that only know pods."
+        "NetworkPolicies that only know pods. Endpoints of default/kubernetes are the API server "
+        "to every client, and to baselines that allow it."
     ),
     fix=(
         "Let a Service select its pods; write endpoints only for hosts outside the cluster. A "
