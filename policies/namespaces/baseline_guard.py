@@ -2,7 +2,8 @@
 
 Fields: spec, owners and Netreeve's labels of the NetworkPolicies that the controller wrote, on
 CREATE, UPDATE and DELETE; metadata.name of anybody's new NetworkPolicy in a namespace
-under a baseline, where the controller writes one of that name;
+under a baseline, where the controller writes one of that name, and the spec of one that stands for
+the controller's;
 metadata.labels[netreeve.io/baseline] of a Namespace; metadata.name of a new one that baseline-label
 would leave without. Allowed: everything by the controller; the deletion by the namespace
 controller, so that a namespace can end; a configured baseline for a namespace that has none; and
@@ -74,7 +75,7 @@ def validate(
     elif request.operation == DELETE:
         yield from _deletion(subject, request, config)
     elif request.operation == UPDATE:
-        yield from _change(subject, request)
+        yield from _change(subject, request, config)
     elif is_managed(subject):
         yield _forged()
     else:
@@ -129,11 +130,13 @@ def _may_be_left_over(policy: NetworkPolicy, request: Request, config: BaselineC
     return left or config.baseline(baseline) is None
 
 
-def _change(policy: NetworkPolicy, request: Request) -> Iterator[Violation]:
+def _change(policy: NetworkPolicy, request: Request, config: BaselineConfig) -> Iterator[Violation]:
     old = request.old
     if not isinstance(old, NetworkPolicy) or not is_managed(old):
         if is_managed(policy):
             yield _forged()
+        elif isinstance(old, NetworkPolicy) and _stands_in(old, request, config):
+            yield from _stand_in(policy)
         return
     if policy.spec != old.spec:
         yield Violation("spec", "must not be changed: the baseline manages it", HOW_TO_CHANGE)
@@ -150,6 +153,22 @@ def _change(policy: NetworkPolicy, request: Request) -> Iterator[Violation]:
                 "must not be changed: the baseline is found by it",
                 HOW_TO_CHANGE,
             )
+
+
+def _stands_in(policy: NetworkPolicy, request: Request, config: BaselineConfig) -> bool:
+    """Whether it is a user's own that pods were let run behind, in place of the baseline's."""
+    named = (policy.metadata and policy.metadata.name) == DEFAULT_DENY
+    under = BASELINE in (request.namespaceLabels or {})
+    return config.enabled and named and under and denies_everything(policy.spec)
+
+
+def _stand_in(policy: NetworkPolicy) -> Iterator[Violation]:
+    if not denies_everything(policy.spec):
+        yield Violation(
+            "spec",
+            "must go on to deny everything: it stands for the baseline's",
+            "delete it, and the baseline's takes its place; allow more in one of another name",
+        )
 
 
 def _forged() -> Violation:

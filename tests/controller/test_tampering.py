@@ -99,6 +99,25 @@ def test_tampering_is_denied(protected: Protected, namespace: str, how: str) -> 
     assert protected.policies(namespace) == before
 
 
+def test_an_own_policy_that_pods_run_behind_goes_on_denying(
+    protected: Protected, controller: Control
+) -> None:
+    """One that was there before the baseline's, as in a namespace that was adopted."""
+    (name,) = fresh(1, "stand-in")
+    own = {"metadata": {"name": "default-deny"},
+           "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}  # fmt: skip
+    with controller.frozen():
+        protected.api.create(NAMESPACES, {"metadata": {"name": name}})
+        protected.api.create(POLICIES.format(name), own)
+    wait_for(lambda: protected.status(name).get("reason") == "NameTaken", SOON, "the status")
+    for how in ("patch to open egress", "patch to select nothing", "patch to drop a direction"):
+        result = ALL[how](protected, name)
+        assert result.returncode, how
+        assert "must go on to deny everything" in result.stderr
+    assert not delete(protected, name).returncode
+    protected.await_covered([name])
+
+
 EDITORS = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole

@@ -234,7 +234,11 @@ class TestNamespaces:
     """No webhook stands before the subresources by which namespaces end."""
 
     MARKS: ClassVar[dict[str, dict[str, str]]] = {
-        "annotations": {"netreeve.io/exempt": "node-port", "netreeve.io/exempt-stamp": "{}"},
+        "annotations": {
+            "netreeve.io/exempt": "node-port",
+            "netreeve.io/exempt-stamp": "{}",
+            "netreeve.io/baseline-status": "{}",
+        },
         "labels": {"netreeve.io/baseline": "default"},
     }
 
