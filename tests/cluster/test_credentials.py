@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from kubernetes.client import (
     AuthenticationV1TokenRequest,
     CoreV1Api,
@@ -146,6 +147,26 @@ def test_token_of_a_kubeconfig(configure: Configure, token: str) -> None:
 
 
 @pytest.mark.cluster
+def test_whom_a_kubeconfig_says_to_act_as(plane: ControlPlane, configure: Configure) -> None:
+    whoami = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    admin = yaml.safe_load(plane.kubeconfig.read_text())["users"][0]["user"]
+    user = {"as": "anna", "as-uid": "u-1", "as-groups": ["system:authenticated", "net admins"],
+            "as-user-extra": {"example.com/Scopes%": ["view", "edit"]}}  # fmt: skip
+
+    async def asked() -> Any:
+        async with Connection(configure(admin | user), timeout=5) as connection:
+            body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+            return json.loads(await connection.write("POST", whoami, json.dumps(body).encode()))
+
+    assert asyncio.run(asked())["status"]["userInfo"] == {
+        "username": "anna",
+        "uid": "u-1",
+        "groups": ["system:authenticated", "net admins"],
+        "extra": {"example.com/scopes%": ["view", "edit"]},
+    }
+
+
+@pytest.mark.cluster
 def test_context_by_name(plane: ControlPlane) -> None:
     path = str(plane.kubeconfig)
     assert b"NamespaceList" in ask(Kubeconfig(path, "kubernetes-admin"))
@@ -250,6 +271,9 @@ def test_a_kubeconfig_that_is_none(tmp_path: Path, text: str) -> None:
         {"client-certificate-data": "bm8gY2VydGlmaWNhdGU=", "client-key-data": "bm8ga2V5"},
         {"auth-provider": {"name": "oidc", "config": {"refresh-token": SECRET}}},
         {"auth-provider": {"name": "gcp"}, "token": SECRET},
+        {"as-groups": ["system:masters"], "token": SECRET},
+        {"as": ["anna"], "token": SECRET},
+        {"as": "anna\r\nImpersonate-Group: system:masters", "token": SECRET},
     ],
 )
 def test_a_user_that_is_none(tmp_path: Path, user: dict[str, Any]) -> None:

@@ -13,9 +13,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import aiohttp
-from kubernetes.aio.client import Configuration
 
-from webhook.cluster.credentials import Source
+from webhook.cluster.credentials import Credentials, Source
 from webhook.cluster.errors import (
     ClusterError,
     CredentialsError,
@@ -49,7 +48,7 @@ class _Request(NamedTuple):
 
 
 class _Opened(NamedTuple):
-    configuration: Configuration
+    configuration: Credentials
     session: aiohttp.ClientSession
 
 
@@ -208,7 +207,7 @@ class Connection:
         if self._opened is opened:
             await self.close()
 
-    async def _headers(self, configuration: Configuration) -> dict[str, str]:
+    async def _headers(self, configuration: Credentials) -> dict[str, str]:
         headers = {
             "Accept": JSON,
             # Inside a data centre, unpacking costs more time than it saves.

@@ -22,10 +22,17 @@ from kubernetes.aio.config.incluster_config import (
     InClusterConfigLoader,
 )
 
+from webhook.cluster import impersonation
 from webhook.cluster.errors import CredentialsError
 
 PLUGIN_SECONDS = 60.0
 """How long a credential plugin may take; some ask a browser or an identity provider."""
+
+
+class Credentials(Configuration):
+    """What the client library knows, and what it leaves out. impersonated: whom to act as."""
+
+    impersonated: impersonation.Headers = ()
 
 
 class Source(Protocol):
@@ -36,7 +43,7 @@ class Source(Protocol):
 
     proxied: ClassVar[bool]
 
-    async def load(self) -> Configuration:
+    async def load(self) -> Credentials:
         """Raises CredentialsError. The text of the source (``str``) names it in messages."""
 
 
@@ -54,7 +61,7 @@ class InCluster:
     def __str__(self) -> str:
         return f"the service account token {self.token_file}"
 
-    async def load(self) -> Configuration:
+    async def load(self) -> Credentials:
         configuration = _configuration()
         loader = InClusterConfigLoader(  # type: ignore[no-untyped-call]
             self.token_file, self.ca_file, environ=self.environ
@@ -90,7 +97,7 @@ class Kubeconfig:
         except Exception:  # whatever a loader of hand-written YAML can raise; `load` says what
             return ""
 
-    async def load(self) -> Configuration:
+    async def load(self) -> Credentials:
         # The library only logs that a file is missing, and fails later without its name.
         if not await asyncio.to_thread(Path(self.path).expanduser().is_file):
             raise CredentialsError(f"{self} does not exist: name one that does")
@@ -100,6 +107,7 @@ class Kubeconfig:
                 loader = await load_kube_config(  # type: ignore[no-untyped-call]
                     self.path, self.context or None, configuration, persist_config=False
                 )
+            configuration.impersonated = impersonation.headers(loader._user and loader._user.value)
         except TimeoutError as error:
             raise CredentialsError(
                 f"{self} gave no credentials in {PLUGIN_SECONDS:.0f} s: run its plugin by hand"
@@ -111,7 +119,7 @@ class Kubeconfig:
         self._check_plugin(loader, configuration)
         return configuration
 
-    def _check_plugin(self, loader: Any, configuration: Configuration) -> None:
+    def _check_plugin(self, loader: Any, configuration: Credentials) -> None:
         """The library logs that a plugin failed and goes on as nobody; that helps nobody."""
         user = loader._user or {}
         if "exec" not in user:
@@ -125,8 +133,8 @@ class Kubeconfig:
             configuration.refresh_api_key_hook = _plugin_hook(loader)
 
 
-def _configuration() -> Configuration:
-    configuration = Configuration()
+def _configuration() -> Credentials:
+    configuration = Credentials()
     # Python 3.13 and later refuse certificates without key identifiers, which Go accepts and
     # some clusters have; what kubectl can talk to, we can.
     configuration.disable_strict_ssl_verification = True

@@ -1,6 +1,6 @@
 """How bytes get to the API server: sockets, TLS and proxies, as a session of aiohttp.
 
-Knows no credentials beyond a client certificate, and nothing of requests.
+Knows no credentials beyond a client certificate and whom to act as, and nothing of requests.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from yarl import URL
+
+from webhook.cluster.credentials import Credentials
 
 # A peer that is gone without a word is noticed within a minute, not at the end of the watch.
 KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 
-def new_session(configuration: Configuration, proxied: bool) -> aiohttp.ClientSession:
+def new_session(configuration: Credentials, proxied: bool) -> aiohttp.ClientSession:
     """Raises OSError or ValueError when the authority, certificate or key cannot be used."""
     return aiohttp.ClientSession(
         # The client library turns authorities, certificates and switches into a TLS context.
         connector=_Connector(RESTClientObject(configuration).ssl_context),
+        headers=configuration.impersonated,
         cookie_jar=aiohttp.DummyCookieJar(),
         # Go as well asks no proxy for this machine itself.
         trust_env=proxied and not _loopback(configuration.host),
