@@ -6,6 +6,7 @@ from pathlib import Path
 
 from webhook.doctor.checks import checks
 from webhook.doctor.document import updated
+from webhook.doctor.report import NEEDS
 from webhook.doctor.seen import Seen
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "doctor.md"
@@ -26,3 +27,4 @@ def test_every_module_is_a_check_and_ids_are_unique() -> None:
         assert one.run.__module__ == f"webhook.doctor.checks.{one.id}"
         assert set(one.needs) <= set(Seen._fields)
         assert one.kinds
+    assert NEEDS.keys() <= {need for one in found for need in one.needs}

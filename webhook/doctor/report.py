@@ -11,6 +11,17 @@ from webhook.doctor.finding import About, Check, Finding, Severity
 from webhook.doctor.seen import Seen
 
 
+NEEDS = {
+    "hooks": "webhook configurations",
+    "guards": "ValidatingAdmissionPolicies",
+    "facts": "what tells the network plugin and the DNS",
+    "leases": "the Lease of the controller",
+    "rights": "the rights of the service accounts",
+    "certificate": "the certificate",
+}
+"""What users call the fields of Seen, where that is something else."""
+
+
 class Outcome(NamedTuple):
     """skipped: why the check was not made; "" if it was."""
 
@@ -59,7 +70,8 @@ def report(seen: Seen) -> Report:
 
 def _outcome(check: Check, seen: Seen) -> Outcome:
     if missing := [need for need in check.needs if getattr(seen, need) is None]:
-        return Outcome(check, skipped=f"not checked: {', '.join(missing)} could not be read")
+        words = " and ".join(NEEDS.get(need, need) for need in missing)
+        return Outcome(check, skipped=f"not checked: {words} could not be read")
     if reason := _nothing_to_see(check.about, seen):
         return Outcome(check, skipped=f"not checked: {reason}")
     return Outcome(check, tuple(_distinct(check, seen)))
