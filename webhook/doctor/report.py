@@ -10,7 +10,6 @@ from webhook.doctor.checks import checks
 from webhook.doctor.finding import About, Check, Finding, Severity
 from webhook.doctor.seen import Seen
 
-
 NEEDS = {
     "hooks": "webhook configurations",
     "guards": "ValidatingAdmissionPolicies",
