@@ -178,7 +178,8 @@ def test_a_value_in_base64_hides_nothing(folder: Path, capsys: pytest.CaptureFix
 def test_what_is_nested_too_deep_to_be_looked_through_is_unreadable(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deep = '{"a": ' * 900 + "1" + "}" * 900
+    depth = 900 if sys.version_info < (3, 12) else 5_000  # what the parser of JSON still takes
+    deep = '{"a": ' * depth + "1" + "}" * depth
     text = f'{{"kind": "Pod", "apiVersion": "v1", "\\ud83d\\ude00": {deep}}}'
     (folder / "deep.json").write_text(text)
     assert main(["check", "deep.json", "bad.yaml"]) == 2

@@ -95,7 +95,7 @@ def test_an_alias_is_the_value_of_its_anchor() -> None:
         ("a: b: c\n", "line 1: mapping values are not allowed in this context"),
         ("\ta: 1\n", "line 1: while scanning for the next token: found character that cannot"),
         ('{"a": "\\ud83d"}', "line 1: holds half of a surrogate pair"),
-        ('{"a": "\\ud83d\\ude00",\n}', "line 2: Expecting property name"),
+        ('{"a": "\\ud83d\\ude00",\nb}', "line 2: Expecting property name"),
     ],
 )
 def test_what_cannot_be_read_says_where_and_why(text: str, message: str) -> None:

@@ -227,6 +227,9 @@ def test_a_peer_that_leaves_in_the_middle_leaves_nothing(hasty: Running) -> None
     for part in (head(10)[:20], head(10), head(10) + b"1", head(None) + b"5\r\n"):
         with connected(hasty.reviews, hasty.ca) as connection:
             connection.sendall(part)
-    state = hasty.listener.server_state
-    wait_for(lambda: not state.connections and not state.tasks, TIMEOUT, "them to be gone")
-    assert not any(hasty.listener.guard.waiting)
+    state, guard = hasty.listener.server_state, hasty.listener.guard
+
+    def gone() -> bool:
+        return not (state.connections or state.tasks or any(guard.waiting))
+
+    wait_for(gone, TIMEOUT, "them to be gone")

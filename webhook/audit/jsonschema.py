@@ -16,7 +16,7 @@ from webhook.admission.verdict import Exempt
 from webhook.audit.findings import Change, Diff, Found, Result, Unreadable
 from webhook.audit.judged import Judged
 from webhook.audit.reports.json import FindingsReport, indented
-from webhook.config.jsonschema import describe
+from webhook.config.jsonschema import described
 
 
 def schema() -> dict[str, Any]:
@@ -28,9 +28,7 @@ def schema() -> dict[str, Any]:
 
 def document(structs: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:
     """The schema of the first of the structs, which holds the others."""
-    _, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
-    for struct in structs:
-        describe(components[struct.__name__], struct)
+    _, components = described(structs)
     top = components.pop(structs[0].__name__)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": components}
 

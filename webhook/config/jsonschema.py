@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,10 +26,7 @@ def schema() -> Schema:
     policies = catalogue()
     roots: list[type[msgspec.Struct]] = [GateConfig, *(policy.params for policy in policies)]
     structs = list(dict.fromkeys(one for root in roots for one in structs_in(root)))
-    found, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
-    references = dict(zip(structs, found, strict=True))
-    for struct, reference in references.items():
-        describe(components[_name(reference)], struct)
+    references, components = described(structs)
     settings = _settings({policy.id: references[policy.params] for policy in policies})
     for name in ("GateConfig", "Override"):
         components[name]["properties"]["policies"] |= settings
@@ -60,7 +58,21 @@ def _setting(policy: Policy[Any, Any], params: Schema) -> Schema:
     }
 
 
-def describe(schema: Schema, struct: type[msgspec.Struct]) -> None:
+def described(
+    structs: Sequence[type[msgspec.Struct]],
+) -> tuple[dict[type[msgspec.Struct], Schema], dict[str, Schema]]:
+    """A reference to each of the structs, and by name the schemas of these and of all in them."""
+    found, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
+    for component in components.values():  # docstrings are indented before Python 3.13
+        if text := component.get("description"):
+            component["description"] = inspect.cleandoc(text)
+    references = dict(zip(structs, found, strict=True))
+    for struct, reference in references.items():
+        _describe(components[_name(reference)], struct)
+    return references, components
+
+
+def _describe(schema: Schema, struct: type[msgspec.Struct]) -> None:
     """Gives each property its own sentence; the struct keeps the first paragraph.
 
     Defaults that are sets get an order, so that the schema is the same every time.
