@@ -1,4 +1,4 @@
-"""What to do about a public load balancer, in words: advice that works for this very Service.
+"""What to do about a public Service, in words: advice that works for this very one.
 
 An existing load balancer keeps its class (Kubernetes API, spec.loadBalancerClass), and of some
 providers (`Controller.fixed`) its reach: such advice is for a new Service. Decides nothing.
@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from policies.objects import ServicePort
 from policies.services.balancers import PROVIDERS, Controller, Marker, addressed
+from policies.services.ports import known_behind
 
 PRIVATE = "use ClusterIP behind an Ingress or Gateway"
+"""For ports that nothing is known of; `private` says it for a known one."""
 EXPLAIN = "netreeve explain load-balancer"
 _NEW = "make a new Service with"
+
+
+def private(port: ServicePort | None) -> str:
+    """How a port stays inside. An Ingress carries HTTP, and makes it public in turn."""
+    if port is not None and port.protocol not in (None, "TCP"):
+        return "use ClusterIP behind a Gateway"
+    if port is not None and known_behind(port):
+        return "use ClusterIP and kubectl port-forward"
+    return PRIVATE
 
 
 def make_internal(controller: Controller, *, existing: bool) -> str:

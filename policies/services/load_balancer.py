@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from policies.model import UPDATE, Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
 from policies.services import reach
+from policies.services.advice import PRIVATE, private
 from policies.services.balancers import PROVIDERS, STATUS_WRITERS, is_load_balanced
 from policies.services.exposure import Kind, Opening, openings
 from policies.services.fault import Fault
@@ -68,10 +69,11 @@ def validate(service: Service, request: Request, params: Params) -> Iterator[Vio
 
 
 def _violation(opening: Opening, fault: Fault) -> Violation:
+    """The fault is that of the Service; to stay inside each port has a way of its own."""
     return Violation(
         fault.field,
         f"{fault.must} ({describe(opening.port)} would be reachable from outside)",
-        fault.fix,
+        fault.fix.replace(PRIVATE, private(opening.port)),
         keys=(*_keys(opening.port), *sorted(fault.opens)),
         remedy=_remedy(fault),
     )

@@ -18,6 +18,7 @@ import msgspec
 
 from policies.model import UPDATE, Action, Policy, Remedy, Request, Rule, Violation
 from policies.objects import Service, ServicePort
+from policies.services.advice import private
 from policies.services.balancers import LOAD_BALANCER, reaches_pods
 from policies.services.exposure import NODE_PORT, Kind, Opening, node_ports
 from policies.services.lengths import too_long
@@ -117,12 +118,9 @@ def _text(opening: Opening, kind: str, chosen: bool, params: Params) -> tuple[st
     return _type(opening) if kind == NODE_PORT else _chosen(opening)
 
 
-_INGRESS = "use ClusterIP behind an Ingress or Gateway"
-
-
 def _type(opening: Opening) -> tuple[str, str, str]:
     what = f"must not be NodePort ({describe(opening.port)} would open on every node)"
-    return "spec.type", what, _INGRESS
+    return "spec.type", what, private(opening.port)
 
 
 def _chosen(opening: Opening) -> tuple[str, str, str]:
