@@ -24,6 +24,7 @@ from policies.baseline.facts import (
     ServicePort,
     canonical,
 )
+from policies.labels import SERVICE_OF_SLICE
 
 NODE_MARKS = frozenset(
     {
@@ -38,7 +39,6 @@ CONFIG_MAPS = (("kube-system", "cilium-config"), ("kube-system", "amazon-vpc-cni
 """The ConfigMaps that a table asks for."""
 
 _K3S_ARGUMENTS = "k3s.io/node-args"  # the command line of k3s on that node as a JSON list
-_SERVICE_OF_SLICE = "kubernetes.io/service-name"  # discovery/v1 LabelServiceName
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class Source(msgspec.Struct, frozen=True):
         if self.name:
             return {"fieldSelector": f"metadata.name={self.name}"}
         if self.service:
-            return {"labelSelector": f"{_SERVICE_OF_SLICE}={self.service}"}
+            return {"labelSelector": f"{SERVICE_OF_SLICE}={self.service}"}
         return {}
 
 
@@ -125,7 +125,7 @@ def keep_slice(slice_: views.EndpointSlice) -> EndpointSlice:
     return EndpointSlice(
         namespace=slice_.metadata.namespace,
         name=slice_.metadata.name,
-        service=(slice_.metadata.labels or {}).get(_SERVICE_OF_SLICE, ""),
+        service=(slice_.metadata.labels or {}).get(SERVICE_OF_SLICE, ""),
         addresses=tuple(sorted(set(_addresses(found)))),
         ports=tuple(
             EndpointPort(one.name or "", one.protocol or "TCP", one.port)

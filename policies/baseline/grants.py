@@ -10,13 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv4Network, collapse_addresses, ip_network
 from typing import Any, NamedTuple, cast
 
+from policies.labels import NAME_LABEL
 from policies.network_policies.effective import Direction
 from policies.services.addresses import Network
 
 Json = dict[str, Any]
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""Set on every namespace by the API server, and by nobody else."""
 
 
 class Port(NamedTuple):

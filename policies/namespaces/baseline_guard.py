@@ -29,7 +29,6 @@ from policies.model import (
     Request,
     Right,
     Rule,
-    User,
     Violation,
 )
 from policies.namespaces.baseline_label import gets_none
@@ -39,19 +38,19 @@ from policies.network_policies.managed import (
     BASELINE,
     DEFAULT_DENY,
     MANAGED_BY,
+    OUR_LABELS,
     denies_everything,
     is_managed,
 )
 from policies.network_policies.views import NetworkPolicy
 from policies.objects import Labels, Namespace, Object, ObjectMeta, OwnerReference
+from policies.services.requesters import home
 
 NAMESPACE_CONTROLLERS = frozenset({
     "system:serviceaccount:kube-system:namespace-controller",
     # without --use-service-account-credentials, for all that it does
     "system:kube-controller-manager",
 })  # fmt: skip
-_SERVICE_ACCOUNT = "system:serviceaccount:"
-OURS = (MANAGED_BY, BASELINE)
 NAMESPACE_LABEL = f"metadata.labels[{BASELINE}]"
 HOW_TO_CHANGE = (
     "change the configuration of the baseline, or add a NetworkPolicy of your own beside it, "
@@ -146,7 +145,7 @@ def _change(policy: NetworkPolicy, request: Request, config: BaselineConfig) -> 
             "must not be set: the policy would be deleted with its owner",
             "remove them: what protects a namespace ends with the namespace",
         )
-    for label in OURS:
+    for label in OUR_LABELS:
         if _labels(policy).get(label) != _labels(old).get(label):
             yield Violation(
                 f"metadata.labels[{label}]",
@@ -213,7 +212,7 @@ def _without(namespace: Namespace, request: Request, config: BaselineConfig) -> 
     user, name = request.user, name_so_far(namespace.metadata or ObjectMeta())
     if request.baseline in (None, Baseline.INACTIVE) or not gets_none(name, config):
         return
-    if not user.username or gets_none(_home(user), config):
+    if not user.username or gets_none(home(user), config):
         return
     yield Violation(
         "metadata.name",
@@ -222,13 +221,6 @@ def _without(namespace: Namespace, request: Request, config: BaselineConfig) -> 
         "policies.netreeve.io/baseline",
         unless=Right("baseline"),
     )
-
-
-def _home(user: User) -> str:
-    """The namespace of a service account: operators make namespaces like their own."""
-    if not user.username.startswith(_SERVICE_ACCOUNT):
-        return ""
-    return user.username.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
 
 
 def _owners(policy: NetworkPolicy) -> list[OwnerReference]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies.labels import NAME_LABEL
 from policies.model import Action, NoParams, Policy, Request, Violation
 from policies.network_policies.effective import EVERY_POD
 from policies.network_policies.managed import is_managed
@@ -15,9 +16,6 @@ from policies.network_policies.reading import NETWORK_POLICIES, PeerAt, peers
 from policies.network_policies.selected import requirements
 from policies.network_policies.views import NetworkPolicy
 from policies.selectors import LabelSelector
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""On every namespace, set by the API server and equal to its name (SetDefaults_Namespace)."""
 
 _CLUSTER_DNS = ("kube-dns", "coredns")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from policies.labels import NAME_LABEL
 from policies.model import Action, Policy, Request, Violation
 from policies.network_policies.managed import is_managed
-from policies.network_policies.np_any_namespace import NAME_LABEL
 from policies.network_policies.reading import NETWORK_POLICIES, content, peers
 from policies.network_policies.selected import requirements
 from policies.network_policies.views import NetworkPolicy

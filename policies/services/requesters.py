@@ -17,7 +17,12 @@ def is_one_of(user: User, names: Collection[str]) -> bool:
     """
     if user.username in names or any(group in names for group in user.groups):
         return True
-    if user.username.startswith(_SERVICE_ACCOUNT):
-        namespace = user.username.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
-        return f"system:serviceaccounts:{namespace}" in names
-    return False
+    namespace = home(user)
+    return bool(namespace) and f"system:serviceaccounts:{namespace}" in names
+
+
+def home(user: User) -> str:
+    """The namespace of a service account; "" for anybody else."""
+    if not user.username.startswith(_SERVICE_ACCOUNT):
+        return ""
+    return user.username.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from policies import catalogue
+from policies.labels import NAME_LABEL
 from policies.model import CREATE, DELETE, UPDATE, User
 from policies.services.endpoint_slices import Params as EndpointSlices
 from tests.helm.render import Object, objects, webhooks
 from webhook.config.registration import CLUSTER_SCOPED, registered
 from webhook.config.schema import ALWAYS_EXCLUDED
-from webhook.doctor.matching import NAME_LABEL, Served, match
+from webhook.doctor.matching import Served, match
 from webhook.doctor.requests import Request
 from webhook.doctor.rescue import rescues
 from webhook.doctor.views import Configuration

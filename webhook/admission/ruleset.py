@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from policies.labels import NAME_LABEL
 from policies.model import Action, Policy
 from policies.selectors import LabelSelector
 from policies.workloads import CustomWorkload
 from webhook.exemptions.config import ExemptionsConfig
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""Set by the API server to the name of each namespace, and kept so."""
 
 NO_EXEMPTIONS_CONFIGURED = ExemptionsConfig()
 

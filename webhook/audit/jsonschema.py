@@ -15,8 +15,9 @@ from policies.model import Remedy
 from webhook.admission.verdict import Exempt
 from webhook.audit.findings import Change, Diff, Found, Result, Unreadable
 from webhook.audit.judged import Judged
-from webhook.audit.reports.json import FindingsReport, indented
+from webhook.audit.reports.json import FindingsReport
 from webhook.config.jsonschema import described
+from webhook.jsontext import indented
 
 
 def schema() -> dict[str, Any]:

@@ -9,15 +9,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from policies.labels import NAME_LABEL
 from policies.model import CREATE, Request
 from policies.resources import Resource
 from webhook.admission.gate import END_OF_TIME, Gate, Review
 from webhook.admission.patch import Operation
 from webhook.admission.verdict import Verdict, in_order
 from webhook.audit.manifests import text_at
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""Every namespace has its name in this label (Kubernetes pkg/apis/core/v1/defaults.go)."""
 
 
 class Outcome(NamedTuple):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from policies.labels import NAME_LABEL
 from policies.model import CREATE, UPDATE, Request, User
 from policies.resources import BUILT_IN, Resource, by_resource, custom
 from webhook.admission.cluster import Offline
@@ -23,7 +24,6 @@ from webhook.admission.ruleset import Ruleset
 from webhook.admission.verdict import Finding, in_order
 from webhook.audit.check import found
 from webhook.audit.findings import Asker, Report, Result, Unreadable, status_of
-from webhook.audit.judge import NAME_LABEL
 from webhook.exemptions.claim import ending
 from webhook.exemptions.standing import Trust
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from webhook.cli import options
+from webhook.version import installed
 
 _DESCRIPTION = """\
 Looks at the live cluster with your own kubeconfig and says what is wrong, why
@@ -71,18 +71,10 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         kubeconfig = options.kubeconfig(args)
-        asked = Asked(args.namespace, args.all, _version())
+        asked = Asked(args.namespace, args.all, installed())
         found = asyncio.run(examined(kubeconfig, args.context, asked))
     except (options.UsageError, ClusterError) as error:
         print(f"netreeve: {error}", file=sys.stderr)
         return 2
     {"table": table.write, "json": json.write}[args.output](found, sys.stdout)
     return found.exit_code(Severity(args.fail_on))
-
-
-def _version() -> str:
-    """Empty for sources that are not installed: then there is nothing to compare."""
-    try:
-        return version("netreeve")
-    except PackageNotFoundError:
-        return ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import platform
-from importlib.metadata import PackageNotFoundError, version
+
+from webhook.version import installed
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,13 +18,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    print(f"netreeve {_version()} (Python {platform.python_version()})")
+    version = installed() or "from sources, not installed"
+    print(f"netreeve {version} (Python {platform.python_version()})")
     return 0
-
-
-def _version() -> str:
-    """Of the installed package: pyproject.toml is the one place that states it."""
-    try:
-        return version("netreeve")
-    except PackageNotFoundError:
-        return "from sources, not installed"

@@ -17,6 +17,7 @@ from policies.model import Policy
 from webhook.config.parameters import field_texts, structs_in
 from webhook.config.resolve import actions
 from webhook.config.schema import SECTIONS, GateConfig
+from webhook.jsontext import indented
 
 Schema = dict[str, Any]
 
@@ -91,7 +92,7 @@ def _name(reference: Schema) -> str:
 
 def text() -> str:
     """The schema as it stands in docs/config.schema.json."""
-    return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n"
+    return indented(schema())
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TextIO
 
-import msgspec
-
 from webhook.doctor.finding import Check, Finding, Severity
 from webhook.doctor.report import Report
+from webhook.jsontext import indented
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -31,7 +30,7 @@ def write(report: Report, out: TextIO) -> None:
         ],
         "unreadable": [one._asdict() for one in report.unread],
     }
-    out.write(msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+    out.write(indented(content))
 
 
 def _finding(check: Check, finding: Finding) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from policies.labels import NAME_LABEL
 from policies.selectors import LabelSelector
 from webhook.doctor.conditions import Outcome, evaluate
 from webhook.doctor.requests import Json, Request
 from webhook.doctor.views import EVERYTHING, Rule, Webhook
 
-NAME_LABEL = "kubernetes.io/metadata.name"
 EXEMPT = "admissionregistration.k8s.io"
 """No webhook of the API is ever called for the kinds of this group."""
 REVIEWS = frozenset(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from policies.baseline.facts import Facts
+from policies.labels import SERVICE_OF_SLICE
 from webhook.audit.baseline.read import facts
 from webhook.cluster.apply import path
 from webhook.cluster.connection import Connection
@@ -184,7 +185,7 @@ async def _service(lists: Lists, place: Place) -> views.Service | None:
 
 async def _slices(lists: Lists, place: Place) -> tuple[views.Slice, ...]:
     namespace, name = place
-    chosen = {"labelSelector": f"kubernetes.io/service-name={name}"}
+    chosen = {"labelSelector": f"{SERVICE_OF_SLICE}={name}"}
     where = path(SLICES, "endpointslices", namespace)
     return tuple(await lists.all(where, views.Slice, chosen) or ())
 

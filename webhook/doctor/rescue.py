@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from policies.baseline.facts import Facts
+from policies.labels import NAME_LABEL
 from policies.model import User
 from policies.namespaces.system import SYSTEM_NAMESPACES
-from webhook.doctor.matching import NAME_LABEL
 from webhook.doctor.names import NAMESPACE
 from webhook.doctor.requests import Json, Request
 

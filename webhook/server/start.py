@@ -12,7 +12,6 @@ import resource
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 
 from opentelemetry.sdk.resources import Resource
 
@@ -26,6 +25,7 @@ from webhook.telemetry.lines import LineWriter
 from webhook.telemetry.logs import Handler, Log
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.telemetry import Telemetry
+from webhook.version import installed
 
 HEALTH_LIMITS = Limits(connections=128, idle=60.0)
 """Of the port for probes and scrapes."""
@@ -84,7 +84,9 @@ def listening(option: str, address: Address) -> Iterator[socket.socket]:
 @contextlib.contextmanager
 def recording(environ: Mapping[str, str]) -> Iterator[tuple[Metrics, Telemetry]]:
     """Lines go to standard error; spans to a collector, if the environment names one."""
-    resource = Resource.create({"service.name": "netreeve", "service.version": _version()})
+    resource = Resource.create(
+        {"service.name": "netreeve", "service.version": installed() or "unknown"}
+    )
     exporter = None
     if spans.wanted(environ):
         # Loads protobuf and requests: 0.2 s and 10 MB that only tracing needs.
@@ -126,10 +128,3 @@ def observe_readiness(metrics: Metrics, readiness: Readiness) -> None:
         "1 when this process is ready, as /readyz says",
         lambda: float(not readiness.missing()),
     )
-
-
-def _version() -> str:
-    try:
-        return version("netreeve")
-    except PackageNotFoundError:  # run from a checkout
-        return "unknown"

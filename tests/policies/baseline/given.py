@@ -20,11 +20,11 @@ from policies.baseline.config import BaselineConfig
 from policies.baseline.dns import namespaces
 from policies.baseline.facts import Facts, Kept, gather
 from policies.baseline.objects import Environment, Namespace, Plan
+from policies.labels import NAME_LABEL
 from policies.network_policies.effective import External, Party, Pods
 
 Json = dict[str, Any]
 FOLDER = Path(__file__).parent / "cases"
-NAME_LABEL = "kubernetes.io/metadata.name"
 UID = "0b3f4c6a-91d5-4c34-8d0e-6a1f1b1c2d3e"
 
 

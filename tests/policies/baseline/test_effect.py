@@ -14,9 +14,10 @@ import pytest
 
 from policies.baseline import objects
 from policies.baseline.dns import resolve
+from policies.labels import NAME_LABEL
 from policies.network_policies.effective import External, Flow, Party, Pods, allowed
 from policies.network_policies.views import NetworkPolicy
-from tests.policies.baseline.given import NAME_LABEL, End, Given, names
+from tests.policies.baseline.given import End, Given, names
 
 PORTS = (53, 80, 443, 1053, 5353, 5678, 6443, 8053, 8080, 9090, 9153, 15008, 15012)
 OUTSIDE = ("1.1.1.1", "10.1.2.3", "169.254.169.254", "192.168.178.10", "6.6.6.6", "2001:db8::7")

@@ -14,7 +14,8 @@ from policies.baseline.config import BaselineConfig
 from policies.baseline.facts import gather
 from policies.baseline.objects import Namespace, Plan
 from policies.baseline.verbatim import defaulted
-from tests.policies.baseline.given import NAME_LABEL, Json, collected
+from policies.labels import NAME_LABEL
+from tests.policies.baseline.given import Json, collected
 
 FEW = settings(max_examples=100, deadline=None)
 

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from webhook.audit.findings import Report
 from webhook.audit.reports import openreports, policyreport
-from webhook.audit.reports.json import content, indented
+from webhook.audit.reports.json import content
 from webhook.audit.reports.policyreport import Api
+from webhook.jsontext import indented
 
 HASH = "netreeve.io/audit-hash"
 """On everything written: of what it says."""

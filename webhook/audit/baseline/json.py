@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TextIO
 
-import msgspec
-
 from policies.baseline.cni import Enforcement
 from webhook.audit.baseline.removal import Removal
 from webhook.audit.baseline.report import Report
 from webhook.audit.baseline.severed import Severed
+from webhook.jsontext import indented
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -38,7 +37,7 @@ def write(report: Report, out: TextIO) -> None:
     if report.removal is not None:
         content["removal"] = _removal(report.removal)
         content["removed"] = report.removed
-    out.write(msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+    out.write(indented(content))
 
 
 def _namespace(report: Report) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policies.baseline.facts import Facts
+from policies.labels import NAME_LABEL
 from policies.model import ClusterFacts
 from policies.services.reach import Declared
 from webhook.audit.baseline.cluster import Actor, Cluster
@@ -14,7 +15,6 @@ from webhook.audit.exposure.model import ExposureMap, Isolation, Unread, Workloa
 from webhook.audit.exposure.sides import Sides
 from webhook.audit.exposure.ways import Ways
 
-NAME = "kubernetes.io/metadata.name"
 """The label that the API server sets on every namespace."""
 
 
@@ -41,7 +41,7 @@ def _labelled(traffic: Traffic) -> Mapping[str, Mapping[str, str]]:
     """Every namespace in which something is, with the label that it has for sure."""
     names = {one.namespace for _, one in traffic.pods} | traffic.namespaces.keys()
     known = traffic.namespaces
-    return {name: {**known.get(name, {}), NAME: name} for name in sorted(names) if name}
+    return {name: {**known.get(name, {}), NAME_LABEL: name} for name in sorted(names) if name}
 
 
 def _workload(actor: Actor, sides: Sides) -> Workload:

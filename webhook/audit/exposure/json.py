@@ -7,7 +7,7 @@ from typing import Literal, TextIO
 import msgspec
 
 from webhook.audit.exposure.model import ExposureMap, Pair, Unread, Way, Workload
-from webhook.audit.reports.json import indented
+from webhook.jsontext import indented
 
 
 class ExposureReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import sys
 from webhook.audit.exposure.json import ExposureReport
 from webhook.audit.exposure.model import Behind, Isolation, Pair, Unread, Way, Workload
 from webhook.audit.jsonschema import document
-from webhook.audit.reports.json import indented
+from webhook.jsontext import indented
 
 
 def text() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from policies.network_policies.blocks import within
 from policies.network_policies.effective import External, Flow, Pods, matches_port
 from policies.network_policies.views import IPBlock
 from policies.services.addresses import Network, parse_network
@@ -60,7 +61,7 @@ def _narrowed(
 def _holds(block: IPBlock, network: Network) -> bool:
     """Whether all of a network gets in."""
     allowed = parse_network(block.cidr or "")
-    if allowed is None or not _inside(network, allowed):
+    if allowed is None or not within(network, allowed):
         return False
     holes = (parse_network(one) for one in block.except_ or ())
     return not any(hole is not None and network.overlaps(hole) for hole in holes)
@@ -70,14 +71,6 @@ def _touches(block: IPBlock, networks: Iterable[Network]) -> bool:
     allowed = parse_network(block.cidr or "")
     return allowed is not None and any(
         one.version == allowed.version and one.overlaps(allowed) for one in networks
-    )
-
-
-def _inside(inner: Network, outer: Network) -> bool:
-    return (
-        inner.version == outer.version
-        and inner.prefixlen >= outer.prefixlen
-        and inner.network_address in outer
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import NamedTuple
 
+from policies.labels import SERVICE_OF_SLICE
 from policies.model import User
 from policies.network_policies.managed import BASELINE, MANAGED_BY, NETREEVE
 from policies.resources import Resource
@@ -17,7 +18,6 @@ NOBODY = User()
 CONTROLLER_MANAGER = User("system:kube-controller-manager")
 APISERVER = User("system:apiserver", groups=("system:masters",))
 
-_SERVICE_OF_SLICE = "kubernetes.io/service-name"
 _SLICE_WRITER = "endpointslice.kubernetes.io/managed-by"
 _FROM_PODS = "endpointslice-controller.k8s.io"
 """k8s.io/endpointslice: of a Service with a selector, every slice that says so is written anew."""
@@ -50,7 +50,7 @@ class Provenance(NamedTuple):
         labels = meta.labels or {}
         if (meta.namespace, meta.name) == ("default", "kubernetes"):
             return APISERVER  # its reconciler writes these two every ten seconds
-        service = labels.get(_SERVICE_OF_SLICE, "")
+        service = labels.get(SERVICE_OF_SLICE, "")
         if resource.resource == "endpoints":
             service = meta.name
         elif labels.get(_SLICE_WRITER) == _FROM_ENDPOINTS:

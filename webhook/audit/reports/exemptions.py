@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-import msgspec
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -16,6 +15,7 @@ from webhook.audit.findings import Unreadable
 from webhook.audit.reports.terminal import show
 from webhook.audit.reports.words import plural, printable
 from webhook.exemptions.claim import moment
+from webhook.jsontext import indented
 
 SOON = 14
 """Days before its end from which the gate warns of an exemption, too."""
@@ -38,7 +38,7 @@ def json(found: Sequence[Exemption], unread: Sequence[Unreadable], out: TextIO) 
         "exemptions": found,
         "unreadable": unread,
     }
-    out.write(msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+    out.write(indented(content))
 
 
 def _blocks(found: Sequence[Exemption], unread: Sequence[Unreadable]) -> Iterator[RenderableType]:

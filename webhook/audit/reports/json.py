@@ -6,12 +6,13 @@ are only added.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 import msgspec
 
 from webhook.audit.findings import Diff, Report, Result, Unreadable
 from webhook.audit.judged import Judged
+from webhook.jsontext import indented
 
 
 class FindingsReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +64,3 @@ def read(data: bytes) -> Report:
     if any(not one.id for result in found.objects for one in result.findings):
         raise ValueError("holds findings without an id: write it again with this version")
     return Report(found.objects, found.unreadable, judged=found.judged)
-
-
-def indented(content: Any) -> str:
-    """A document of ours, for people to read too."""
-    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TextIO
 
 from policies.model import Action
 from webhook.audit.findings import NOT_JUDGED, Found, Report, Result
-from webhook.audit.reports.json import indented
 from webhook.audit.reports.words import judged, place, printable, sentence
+from webhook.jsontext import indented
 
 MANAGED = "app.kubernetes.io/managed-by=netreeve"
 """The label of every report."""

@@ -22,8 +22,8 @@ from webhook.admission.verdict import EXEMPTION, MALFORMED
 from webhook.audit.findings import Found, Report, Result, Unreadable
 from webhook.audit.judged import Judged
 from webhook.audit.manifests import STDIN
-from webhook.audit.reports.json import indented
 from webhook.audit.reports.words import printable
+from webhook.jsontext import indented
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

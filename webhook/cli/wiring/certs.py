@@ -27,9 +27,10 @@ from webhook.controller.certificates.secrets import (
 )
 from webhook.controller.certificates.standing import Standing, Webhooks, standing
 from webhook.controller.certificates.wanted import API_VERSION, RESOURCES
+from webhook.doctor.names import CONFIGURATION
+from webhook.jsontext import indented
 
 USER_AGENT = "netreeve-certs"
-CONFIGURATION = "00-netreeve"
 SHORT = 12
 """Digits of a fingerprint that are enough to tell one from another."""
 _SECRETS = {"certificate": TLS, "CA": CA, "stamp key": STAMP}
@@ -56,7 +57,7 @@ async def show(asked: Asked, output: str) -> int:
         raise ClusterError(_absent(asked, TLS))
     stands = standing(secrets, live, datetime.now(UTC))
     if output == "json":
-        print(msgspec.json.format(msgspec.json.encode(stands), indent=2).decode())
+        sys.stdout.write(indented(stands))
     else:
         _print(stands)
     return 1 if stands.problems else 0

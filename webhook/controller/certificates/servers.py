@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from policies.labels import SERVICE_OF_SLICE
 from webhook.cluster.apply import path
 from webhook.cluster.connection import Connection
 from webhook.cluster.objects import Object
@@ -76,7 +77,7 @@ class Servers:
             path("discovery.k8s.io/v1", "endpointslices", namespace),
             _Slice,
             _backends,
-            params={"labelSelector": f"kubernetes.io/service-name={name}"},
+            params={"labelSelector": f"{SERVICE_OF_SLICE}={name}"},
         )
         self._services: Reflector[str | None] = Reflector(
             connection,

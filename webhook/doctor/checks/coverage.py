@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from policies import catalogue
+from policies.labels import NAME_LABEL
 from policies.model import Rule
 from policies.network_policies.managed import BASELINE
 from webhook.config import GateConfig
 from webhook.config.registration import registered
 from webhook.doctor import names
 from webhook.doctor.finding import Check, Finding, error, some, warning
-from webhook.doctor.matching import NAME_LABEL, match
+from webhook.doctor.matching import match
 from webhook.doctor.requests import Request
 from webhook.doctor.seen import Hook, KindOfHook, Seen
 
