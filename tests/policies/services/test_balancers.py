@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from policies.namespaces.meshes import is_off_limits
 from policies.objects import ServiceSpec
 from policies.services.balancers import (
     PROVIDERS,
@@ -186,3 +187,12 @@ def test_of_users_only_service_accounts_are_named_for_what_runs_in_the_cluster()
     for one in TABLE.statusWriters:
         if one.provider:
             assert re.fullmatch("system:serviceaccount:[a-z-]+:[a-z-]+", one.name)
+
+
+def test_nobody_becomes_a_trusted_writer_by_creating_its_namespace() -> None:
+    """Creating one of these takes a right, where the gate is not asked and where it is."""
+    accounts = [
+        one.name.split(":") for one in TABLE.statusWriters if ":serviceaccount:" in one.name
+    ]
+    assert [namespace for *_, namespace, _ in accounts if not is_off_limits(namespace)] == []
+    assert accounts
