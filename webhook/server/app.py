@@ -20,6 +20,7 @@ from webhook.admission import proof, review
 from webhook.admission.gate import Gate, Review
 from webhook.admission.ratchet import NO_ANSWERS, Answers
 from webhook.admission.verdict import Verdict
+from webhook.server.lane import SlowLane
 from webhook.server.limits import Limits
 from webhook.telemetry.recorder import Recorder
 
@@ -107,6 +108,7 @@ class Webhook:
         self._answering = answering
         self._clock = clock
         self._buffered = 0
+        self._lane = SlowLane(self._limits.patience)
 
     def set_gate(self, gate: Gate) -> None:
         """Judge by another gate from the next review on."""
@@ -123,6 +125,8 @@ class Webhook:
             # Not before: whoever is slow to send keeps nobody else from being answered.
             if len(self._answering) > self._limits.in_flight:
                 raise _overloaded()
+            if len(body) > self._limits.slow_bytes:
+                await self._turn(len(body))
             answer = await self._answer(scope["path"], body, headers, started)
         except RefusedError as refused:
             await self._refuse(refused, incoming, send)
@@ -166,6 +170,18 @@ class Webhook:
                 piece = await incoming.next()
         finally:
             self._buffered -= len(body)
+
+    async def _turn(self, size: int) -> None:
+        """When it is this review's; where too many wait, another replica may have less to do."""
+        if self._buffered + size > self._limits.buffered_bytes:
+            raise _overloaded()
+        self._buffered += size
+        try:
+            await self._lane.turn()
+        except TimeoutError:
+            raise _overloaded() from None
+        finally:
+            self._buffered -= size
 
     async def _answer(self, path: str, body: bytes, headers: Headers, started: float) -> bytes:
         """The AdmissionReview for a body. Raises RefusedError when there is no uid to answer."""

@@ -14,6 +14,8 @@ class Limits:
     head_bytes: request line and headers. body_bytes: the API server takes objects of 3 MiB, and
         an update carries two. buffered_bytes: of bodies that are not complete, and of reviews that
         wait for the rights of their requester, over all peers.
+    slow_bytes: of a review; longer ones are judged one at a time, with others in between.
+    patience: that such a one waits for its turn.
     receive: for a whole request, from its first byte. write: that a peer may leave an answer
         unread. linger: that a refused peer may go on sending, so that it gets to read why.
     handshake: for a TLS handshake; shutdown: for its end.
@@ -26,6 +28,8 @@ class Limits:
     head_bytes: int = 64 * 1024
     body_bytes: int = 7 * MIB
     buffered_bytes: int = 64 * MIB
+    slow_bytes: int = 64 * 1024
+    patience: float = 1.0
     receive: float = 5.0
     write: float = 5.0
     linger: float = 1.0
