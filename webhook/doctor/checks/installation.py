@@ -49,7 +49,10 @@ def run(seen: Seen) -> Iterator[Finding]:
 def _config(seen: Seen) -> Iterator[Finding]:
     where = f"ConfigMap {seen.namespace}/{names.GATE_CONFIG}"
     if seen.broken:
-        remedy = f"kubectl edit configmap -n {seen.namespace} {names.GATE_CONFIG}"
+        edit = f"kubectl edit configmap -n {seen.namespace} {names.GATE_CONFIG}"
+        remedy = (
+            f"with Helm, correct the value config: {names.upgrade(seen.namespace)}; else {edit}"
+        )
         text = f"cannot be used: {seen.broken.splitlines()[0]}"
         yield CONFIG.found(where, text, remedy, seen.broken.splitlines()[1:])
     elif seen.config is None and not _is_unread(seen, names.GATE_CONFIG):

@@ -24,13 +24,14 @@ def run(seen: Seen) -> Iterator[Finding]:
         "or kubectl apply -f deploy/stages/STAGE/stage.yaml"
     )
     for hook in seen.ours:
+        where = f"{hook.kind}WebhookConfiguration {hook.configuration}"
         if hook.webhook.fails_closed:
             if stage in ("audit", "warn"):
                 text = f"fails closed in the stage {stage}"
-                yield CLOSED_EARLY.found(hook.title, text, remedy)
+                yield CLOSED_EARLY.found(where, text, remedy)
         elif hook.kind == "Validating":
             kind = ENFORCING_OPEN if stage == "enforce" else OPEN
-            yield kind.found(hook.title, f"fails open; the stage is {stage}", remedy)
+            yield kind.found(where, f"fails open; the stage is {stage}", remedy)
 
 
 CHECK = Check(
