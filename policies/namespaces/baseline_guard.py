@@ -181,8 +181,6 @@ def _forged() -> Violation:
 def _namespace(
     namespace: Namespace, request: Request, config: BaselineConfig
 ) -> Iterator[Violation]:
-    if namespace.metadata is not None and namespace.metadata.deletionTimestamp:
-        return
     was = _labels(request.old).get(BASELINE) if request.old is not None else None
     is_now = _labels(namespace).get(BASELINE)
     if not config.enabled:
