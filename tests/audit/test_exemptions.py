@@ -90,6 +90,15 @@ def test_what_is_exempt_and_what_for() -> None:
     assert (inside.title, inside.needed) == ("Namespace dev", ("host-port",))
 
 
+def test_what_one_that_does_not_count_would_lift_is_what_it_is_needed_for() -> None:
+    world = a_cluster()
+    assert world.send("jane", "pods", pod(name="proxy", host_network=False, host_port=80)).allowed
+    strangers = Keys(bytes(32))
+    for found in (world.gather(strangers), world.gather(keys=None)):
+        inside = next(one for one in found if one.title == "Namespace dev")
+        assert (inside.state != "granted", inside.needed) == (True, ("host-port",))
+
+
 def test_the_states() -> None:
     world = a_cluster()
     past_the_gate(world, "pods", pod(claim(), name="planted"))

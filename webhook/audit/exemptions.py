@@ -21,7 +21,7 @@ from webhook.admission.verdict import Finding
 from webhook.audit.findings import title
 from webhook.audit.live.judging import Kind
 from webhook.audit.live.stored import Stored
-from webhook.exemptions.claim import DAY, STAMP, Claim, Conditions, read
+from webhook.exemptions.claim import DAY, STAMP, STAR, Claim, Conditions, read
 from webhook.exemptions.config import Grant
 from webhook.exemptions.owners import owner, workload
 from webhook.exemptions.stamp import Keys, Stamp, unverified
@@ -85,6 +85,8 @@ class Gathering:
         self._found: list[Listed] = []
         self._around: dict[tuple[str, str], set[str]] = {}
         """(source, namespace or reason) -> policies that it lifts from something"""
+        self._open: dict[str, set[str]] = {}
+        """Namespace -> policies that something in it violates and that nothing lifts."""
 
     def __call__(
         self,
@@ -95,7 +97,9 @@ class Gathering:
     ) -> None:
         findings = tuple(findings)
         for finding in findings:
-            if (exempt := finding.exempt) is not None and exempt.source != "annotation":
+            if finding.exempt is None:
+                self._open.setdefault(stored.metadata.namespace, set()).add(finding.policy)
+            elif (exempt := finding.exempt).source != "annotation":
                 where = stored.metadata.namespace if exempt.source == "namespace" else exempt.reason
                 self._around.setdefault((exempt.source, where), set()).add(finding.policy)
         made = stored.metadata.controller
@@ -159,6 +163,9 @@ class Gathering:
         if found.kind != "Namespace":
             return one
         inside = self._around.get(("namespace", found.name), set())
+        if found.state != "granted":  # it lifts nothing, and would if it were
+            named = self._open.get(found.name, set())
+            inside = inside | (named if found.policies == (STAR,) else named & {*found.policies})
         return _needed_for(one, inside)
 
     def _configured(self, grant: Grant) -> Exemption:
