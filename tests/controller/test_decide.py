@@ -18,7 +18,16 @@ from policies.baseline.objects import (
     plan,
 )
 from webhook.controller.decide import COVERED, PENDING, Decision, decide
-from webhook.controller.views import GATE, StoredPod, StoredPolicy, Waiting, keep_pod, keep_policy
+from webhook.controller.views import (
+    GATE,
+    StoredNamespace,
+    StoredPod,
+    StoredPolicy,
+    Waiting,
+    keep_namespace,
+    keep_pod,
+    keep_policy,
+)
 from webhook.controller.written import (
     LONGEST_MESSAGE,
     NEVER,
@@ -257,6 +266,15 @@ def test_a_long_message_is_cut_and_not_written_again() -> None:
 @pytest.mark.parametrize("text", [None, "", "[]", "{", '{"state":1}', "null", '{"since":null}'])
 def test_an_annotation_that_is_none_is_overwritten(text: str | None) -> None:
     assert written(text) == NOTHING
+
+
+def test_of_the_annotations_of_a_namespace_those_of_meshes_are_kept() -> None:
+    """Each may be 256 KiB, of any number of namespaces."""
+    said = {"linkerd.io/inject": "enabled" + "x" * 100_000, "note": "y" * 100_000}
+    raw = msgspec.json.encode({"metadata": {"name": "shop", "annotations": said}})
+    kept = keep_namespace(msgspec.json.decode(raw, type=StoredNamespace))
+    assert kept.namespace.annotations.keys() == {"linkerd.io/inject"}
+    assert len(kept.namespace.annotations["linkerd.io/inject"]) < 1000
 
 
 def test_of_a_users_policy_little_is_kept() -> None:

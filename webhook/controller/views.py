@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from policies.baseline.objects import LONGEST_SPEC, Namespace, Observed, shortened
+from policies.namespaces import meshes
 from policies.network_policies.managed import (
     BASELINE,
     DEFAULT_DENY,
@@ -25,7 +26,8 @@ from policies.network_policies.managed import (
 from webhook.cluster.objects import AnnotatedMetadata, Metadata, Object
 
 GATE = "netreeve.io/baseline"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LONGEST_SWITCH = 256
+"""Of the value of an annotation; every value that means something is shorter."""
 
 
 class NamespaceMetadata(AnnotatedMetadata):
@@ -89,13 +91,15 @@ class ApiService(Object):
 
 
 def keep_namespace(stored: StoredNamespace) -> Known:
+    """Of annotations only those by which a namespace joins a mesh."""
     meta = stored.metadata
-    annotations = dict(meta.annotations or {})
-    annotations.pop(_LAST_APPLIED, None)
-    status = annotations.pop(STATUS, None)
+    said = meta.annotations or {}
+    annotations = {name: said[name][:LONGEST_SWITCH] for name in meshes.KEYS if name in said}
     namespace = Namespace(meta.name, meta.uid, meta.labels or {}, annotations)
     terminating = meta.deletionTimestamp is not None
-    return Known(namespace, terminating, meta.creationTimestamp, status, meta.resourceVersion)
+    return Known(
+        namespace, terminating, meta.creationTimestamp, said.get(STATUS), meta.resourceVersion
+    )
 
 
 def keep_policy(stored: StoredPolicy) -> Observed:
