@@ -1,6 +1,6 @@
 """An API server of this folder's own, since its tests restart it, and who may read from it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from kubernetes.client import CoreV1Api
 
 from tests.cluster.middlebox import Middlebox, by_way_of
 from tests.cluster.namespaces import create_namespace
-from tests.cluster.users import await_right
+from tests.cluster.users import Grant, await_right
 from tests.controlplane.cluster import ControlPlane
 
 READERS = "readers"
@@ -29,8 +29,6 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %(group)
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: %(group)s}
 """
-
-Grant = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="package")

@@ -15,9 +15,9 @@ from kubernetes.client import (
 from policies.model import NOTHING_KNOWN, Baseline, ClusterFacts
 from tests.cluster.audit import Asked, asked
 from tests.cluster.background import running
-from tests.cluster.conftest import Grant
 from tests.cluster.election.candidates import TIMING
 from tests.cluster.namespaces import create_namespace, label_namespace, version
+from tests.cluster.users import Grant
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from webhook.cluster.cache import ClusterCache, node_facts, not_enforced

@@ -20,7 +20,7 @@ from kubernetes.client import (
 )
 
 from tests.cluster.background import running
-from tests.cluster.conftest import Grant
+from tests.cluster.users import Grant
 from tests.controlplane.certs import Authority
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for

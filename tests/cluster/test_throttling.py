@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.cluster.audit import Asked, asked
 from tests.cluster.background import running
-from tests.cluster.conftest import Grant
+from tests.cluster.users import Grant
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from webhook.cluster.apply import Writer, path

@@ -1,9 +1,13 @@
 """Users with exactly the rights that what they run says it needs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
+
+Grant = Callable[[str, str], None]
+"""Gives a group, by name, the right to list and watch resources of the core group."""
 
 
 def user_with(plane: ControlPlane, rights: str, user: str, group: str, *last: str) -> Path:
