@@ -8,13 +8,13 @@ import pytest
 from msgspec import UNSET
 
 from tests.audit.given import parsed
+from tests.config.given import HEAD
 from webhook.audit.check import check
 from webhook.audit.findings import Report, Unreadable
 from webhook.audit.manifests import Input, Manifest, Origin, Stranger
 from webhook.config import load, ruleset
 from webhook.config.yamltext import documents
 
-HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: %s}\n"
 HOST_POD = POD + "spec:\n  hostNetwork: true\n"
 DEV_MAY = dedent(

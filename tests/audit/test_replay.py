@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.config.given import HEAD
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 from webhook.audit.findings import Report
@@ -17,7 +18,6 @@ from webhook.audit.replay import NothingJudgedError, replay
 from webhook.cli import main
 from webhook.config import load, ruleset
 
-HEAD = b"apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 Logged = Callable[[int], Path]
 
 SERVICE: dict[str, Any] = {

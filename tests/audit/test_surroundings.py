@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.audit.given import parsed
+from tests.config.given import HEAD
 from webhook.audit.check import check
 from webhook.audit.findings import Result
 from webhook.config import load, ruleset
 
-HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop%s}\n"
 POLICY = (
     "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: %s, namespace: %s}\n"

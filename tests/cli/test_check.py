@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.config.given import HEAD
 from webhook.cli import main
 
-HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 GOOD = "apiVersion: v1\nkind: Pod\nmetadata: {name: good}\n"
 WARNED = """\
 apiVersion: v1

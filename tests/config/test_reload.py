@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from policies.model import Action
+from tests.config.given import HEAD
 from webhook.config import ConfigError, GateConfig, ruleset
 from webhook.config.reload import ConfigFile
-
-HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 
 
 def action(config: GateConfig | None) -> Action:

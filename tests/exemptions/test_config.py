@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.config.given import HEAD
 from webhook.config import ConfigError, load, ruleset
 
-HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 EXAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "examples"
 STAR = "['*']"
 GRANT = "policies: [node-port], users: [carl], reason: He knows why., until: never"

@@ -14,6 +14,7 @@ import pytest
 from policies.model import Action
 from tests.audit.reports.test_policyreports import CRDS
 from tests.cluster.background import running
+from tests.config.given import HEAD
 from tests.controller.control import Control
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
@@ -25,10 +26,9 @@ from webhook.cluster.connection import Connection
 from webhook.cluster.credentials import Kubeconfig
 from webhook.config import load, ruleset
 
-HEAD = b"apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 DEV = (
     HEAD
-    + b"""
+    + """
 overrides:
   - namespaceSelector: {matchLabels: {env: dev}}
     policies: {node-port: {action: Audit}}
@@ -210,7 +210,7 @@ def test_the_controller_audits_if_it_is_configured_to(
     control_plane: ControlPlane, home: str, shop: str, tmp_path: Path
 ) -> None:
     config = tmp_path / "gate.yaml"
-    config.write_bytes(HEAD + b"stage: audit\naudit: {intervalSeconds: 60}\n")
+    config.write_text(f"{HEAD}stage: audit\naudit: {{intervalSeconds: 60}}\n")
     control_plane.kubectl(*SERVICE, shop)
     with ExitStack() as stack:
         control = Control(

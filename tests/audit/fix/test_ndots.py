@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.audit.fix.test_plan import is_in
 from tests.audit.given import parsed
+from tests.config.given import HEAD
 from webhook.audit.check import check
 from webhook.audit.findings import Report
 from webhook.audit.fix.plan import Plan, plan
 from webhook.config import load, ruleset
 
-HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 NDOTS = {"name": "ndots", "value": "2"}
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from tests.controlplane.cluster import ControlPlane
 
 LEASE = ("netreeve", "netreeve-control")
-HEAD = "apiVersion: netreeve.io/v1alpha1\nkind: GateConfig\n"
 Run = Callable[..., tuple[int, str, str]]
 
 DNS = """

@@ -11,15 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.baseline.given import (
-    HEAD,
-    UNLABELLED_DENY,
-    Run,
-    as_json,
-    forget_lease,
-    labels,
-    lead,
-)
+from tests.cli.baseline.given import UNLABELLED_DENY, Run, as_json, forget_lease, labels, lead
+from tests.config.given import HEAD
 from tests.controlplane.cluster import ControlPlane
 
 pytestmark = pytest.mark.cluster

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.baseline.given import HEAD, Run, as_json, lost
+from tests.cli.baseline.given import Run, as_json, lost
+from tests.config.given import HEAD
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.wait import wait_for
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.baseline.given import HEAD, LEASE, UNLABELLED_DENY, Run, as_json, labels
+from tests.cli.baseline.given import LEASE, UNLABELLED_DENY, Run, as_json, labels
+from tests.config.given import HEAD
 from tests.controlplane.cluster import ControlPlane
 from webhook.audit.baseline.read import Reader
 from webhook.cluster.connection import Connection
