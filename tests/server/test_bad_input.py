@@ -245,6 +245,18 @@ def test_headers_without_end_are_refused(server: Running) -> None:
         assert read_answer(connection).status == 431
 
 
+@pytest.mark.parametrize("end", ["\r\n", ""], ids=["whole", "unfinished"])
+def test_many_short_headers_are_refused(server: Running, end: str) -> None:
+    """64 KiB of them would take 1.4 MB of memory, for each of 2048 peers."""
+    short = "a:b\r\n" * 150
+    with connected(server.reviews, server.ca) as connection:
+        connection.sendall(f"POST /validate HTTP/1.1\r\nHost: x\r\n{short}{end}".encode())
+        answer = read_answer(connection)
+        assert answer.status == 431
+        assert b"100 in number" in answer.body
+        assert is_closed(connection)
+
+
 def test_a_single_header_without_end_is_refused(server: Running) -> None:
     with connected(server.reviews, server.ca) as connection:
         connection.sendall(b"POST /validate HTTP/1.1\r\nX: ")

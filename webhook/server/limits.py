@@ -11,9 +11,11 @@ MIB = 1024 * 1024
 class Limits:
     """Times are seconds.
 
-    head_bytes: request line and headers. body_bytes: the API server takes objects of 3 MiB, and
-        an update carries two. buffered_bytes: of bodies that are not complete, and of reviews that
-        wait for the rights of their requester, over all peers.
+    head_bytes: request line and headers. headers: their number; in memory, the shortest take twenty
+        times their bytes, and the API server sends eight.
+    body_bytes: the API server takes objects of 3 MiB, and an update carries two.
+    buffered_bytes: of bodies that are not complete, and of reviews that wait for their turn or for
+        the rights of their requester, over all peers.
     slow_bytes: of a review; longer ones are judged one at a time, with others in between.
     patience: that such a one waits for its turn.
     receive: for a whole request, from its first byte. write: that a peer may leave an answer
@@ -26,6 +28,7 @@ class Limits:
     """
 
     head_bytes: int = 64 * 1024
+    headers: int = 100
     body_bytes: int = 7 * MIB
     buffered_bytes: int = 64 * MIB
     slow_bytes: int = 64 * 1024

@@ -144,7 +144,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._in_head:
             # Of a chunk that began with the end of another request, we cannot tell our part.
             self._head += len(data) if at_start else 1
-            if self._head > self._limits.head_bytes:
+            if self._head > self._limits.head_bytes or self._too_many_headers():
                 self._refuse_head()
                 return
         if self._deadline is None:
@@ -166,7 +166,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         # Measured only where it can be too large: it came in pieces, or with a large one.
-        if (self._head or self._chunk > self._limits.head_bytes) and self._head_too_large():
+        sizeable = self._head or self._chunk > self._limits.head_bytes
+        if self._too_many_headers() or (sizeable and self._head_too_large()):
             self._refuse_head()
             raise _RefusedError
         if self.parser.should_upgrade():
@@ -212,9 +213,17 @@ class GuardedProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         return size > self._limits.head_bytes
 
+    def _too_many_headers(self) -> bool:
+        return len(self.headers) > self._limits.headers
+
     def _refuse_head(self) -> None:
-        most = self._limits.head_bytes
-        self._refuse(431, "head-too-large", f"the headers must not exceed {most} bytes")
+        most, lines = self._limits.head_bytes, self._limits.headers
+        self._refuse(
+            431,
+            "head-too-large",
+            f"the headers must not exceed {most} bytes, nor {lines} in number",
+        )
+        self.headers.clear()  # while the connection lingers
 
     def _too_slow(self) -> None:
         self._deadline = None
