@@ -28,6 +28,7 @@ from tests.install.mounts import Mount, Volume, content, volume
 
 APISERVER_FLAGS = ("--enable-aggregator-routing=true",)
 """What a control plane needs for Services to lead to these pods."""
+SERVICE = "netreeve-serve"
 REVIEWS = 443
 """The port of the Service for reviews; what else it has is for health."""
 GRACE = 30.0
@@ -110,13 +111,11 @@ class Pod:
 class Pods:
     """The pods of one namespace. Use as a context manager: they end with the block.
 
-    service: whose endpoints the pods of ``serve`` become; it must exist when they start.
+    Those of ``serve`` become the endpoints of `SERVICE`, which must exist when they start.
     """
 
-    def __init__(
-        self, plane: ControlPlane, namespace: str, folder: Path, *, service: str = "netreeve-serve"
-    ) -> None:
-        self.namespace, self.service = namespace, service
+    def __init__(self, plane: ControlPlane, namespace: str, folder: Path) -> None:
+        self.namespace = namespace
         self.running: list[Pod] = []
         self.address = address()
         self._plane, self._folder = plane, folder
@@ -259,8 +258,8 @@ class Pods:
         if pod.name in self._endpoints:
             self._api.patch(f"{slices}/{pod.name}", {"endpoints": endpoints})
         else:
-            service = self._api.get(f"{OBJECTS.format(self.namespace, 'services')}/{self.service}")
-            labels = {"kubernetes.io/service-name": self.service}
+            service = self._api.get(f"{OBJECTS.format(self.namespace, 'services')}/{SERVICE}")
+            labels = {"kubernetes.io/service-name": SERVICE}
             ports = [
                 {"name": one.get("name", ""), "protocol": "TCP",
                  "port": pod.port if one["port"] == REVIEWS else pod.health}

@@ -15,7 +15,7 @@ import httpx
 from tests.controller.api import Api
 from tests.controlplane.wait import wait_for
 from tests.install.installed import KINDS, Installed
-from tests.install.pods import Pod
+from tests.install.pods import SERVICE, Pod
 from webhook.probe import BusyError, NotProvenError, Peer, prove
 
 SERVICES = "/api/v1/namespaces/default/services?dryRun=All"
@@ -83,7 +83,7 @@ def _write(api: Api, found: Traffic, *, violating: bool) -> None:
 
 
 def _shake(installed: Installed, servers: list[Pod], found: Traffic) -> None:
-    name = f"{installed.pods.service}.{installed.pods.namespace}.svc"
+    name = f"{SERVICE}.{installed.pods.namespace}.svc"
     for kind in KINDS:
         for one in installed.webhooks(kind):
             bundle = base64.b64decode(one["clientConfig"]["caBundle"])

@@ -92,7 +92,7 @@ def owner(meta: ObjectMeta | None) -> Workload | None:
 class Owners:
     """Which controllers are believed. makers: those beyond Kubernetes' own."""
 
-    def __init__(self, makers: Iterable[Maker] = ()) -> None:
+    def __init__(self, makers: Iterable[Maker]) -> None:
         self._users: dict[str, set[str]] = {}
         for maker in makers:
             self._users.setdefault(maker.user, set()).update(maker.owners or ("",))

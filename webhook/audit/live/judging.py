@@ -57,7 +57,7 @@ class Judge:
         around: Cluster,
         provenance: Provenance,
         now: Callable[[], float],
-        keys: Keys | None = None,
+        keys: Keys | None,
     ) -> None:
         self._now = now
         self._excluded = rules.excluded_namespaces

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.model import NOTHING_KNOWN, ClusterFacts
+from policies.model import ClusterFacts
 from policies.network_policies.views import NetworkPolicy
 from webhook.admission.cluster import Offline
 
@@ -19,9 +19,9 @@ class Surroundings(Offline):
     def __init__(
         self,
         labels: Mapping[str, Mapping[str, str]],
-        policies: Mapping[str, tuple[NetworkPolicy, ...]] | None = None,
-        facts: ClusterFacts = NOTHING_KNOWN,
-        exemptions: Mapping[str, Mapping[str, str]] = {},
+        policies: Mapping[str, tuple[NetworkPolicy, ...]] | None,
+        facts: ClusterFacts,
+        exemptions: Mapping[str, Mapping[str, str]],
     ) -> None:
         self._labels = labels
         self._policies = policies

@@ -30,7 +30,7 @@ def declared(rules: Ruleset) -> Declared:
 
 
 async def of_cluster(
-    told: Declared, kubeconfig: str | None, context: str, namespace: str = ""
+    told: Declared, kubeconfig: str | None, context: str, namespace: str
 ) -> ExposureMap:
     """With the rights of whoever asks; of all namespaces, whichever is meant. Raises ClusterError,
     also where that does not exist: an empty map would say that it is safe.
