@@ -25,7 +25,9 @@ from tests.server.running import Running, running
 from tests.server.unhurried import ASKING, Unhurried
 from webhook.server.limits import Limits
 
-SHORT = Limits(receive=0.3, write=0.3, linger=0.05, handshake=0.3, shutdown=0.3, idle=0.5)
+SHORT = Limits(
+    receive=0.3, write=0.3, linger=0.05, handshake=0.3, shutdown=0.3, idle=0.5, pipelined=10_000
+)
 BODY = review()
 
 
@@ -156,6 +158,22 @@ def test_a_peer_that_reads_no_answers_is_dropped(hasty: Running) -> None:
         state = hasty.listener.server_state
         wait_for(lambda: not state.connections, TIMEOUT, "the connection to end")
         wait_for(lambda: not state.tasks, TIMEOUT, "its requests to end")
+
+
+def test_requests_that_wait_for_no_answer_are_few(directory: Path) -> None:
+    """Sixty peers with all that a chunk can hold took a server to 1.5 GB."""
+    with (
+        running(directory, limits=Limits(pipelined=3)) as server,
+        connected(server.reviews, server.ca) as connection,
+    ):
+        request = head(len(BODY)) + BODY
+        connection.sendall(request * 4)
+        assert [read_answer(connection).status for _ in range(4)] == [200] * 4
+        connection.sendall(request * 5)
+        assert is_closed(connection)
+        server.logged(
+            error="http", detail="too many requests were sent without waiting for an answer"
+        )
 
 
 def test_slow_peers_do_not_keep_others_waiting(directory: Path) -> None:

@@ -174,6 +174,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stop(400, "http", "no other protocol is spoken here: remove the Upgrade header")
         self._in_head = False
         super().on_headers_complete()
+        if len(self.pipeline) > self._limits.pipelined:
+            self._drop("too many requests were sent without waiting for an answer")
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -236,6 +238,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _stop(self, status: int, error: str, detail: str) -> NoReturn:
         self._refuse(status, error, detail)
+        raise _RefusedError
+
+    def _drop(self, detail: str) -> NoReturn:
+        """Without an answer, which could be taken for that of another request."""
+        self._refused = True
+        self._guard.recorder.refused("http", detail)
+        self.pipeline.clear()
+        self.transport.abort()
         raise _RefusedError
 
     def _refuse(self, status: int, error: str, detail: str) -> None:
