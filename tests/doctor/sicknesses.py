@@ -285,11 +285,14 @@ SICKNESSES = [
         "rolebinding", "netreeve-serve", "-n", NAMESPACE), ("baseline-unread", "right-missing"),
              "namespaces get no baseline"),
     Sickness("names not kept", lambda one: one.gone(
-        "validatingadmissionpolicybinding", "netreeve-excluded"), ("names-not-kept",),
+        "validatingadmissionpolicybinding", "netreeve-excluded"), ("guard-missing",),
              "bound by nothing"),
     Sickness("names kept by a warning only", lambda one: one.changed(
         "validatingadmissionpolicybinding/netreeve-excluded",
-        {"spec": {"validationActions": ["Warn"]}}), ("names-not-kept",), "bound with Warn"),
+        {"spec": {"validationActions": ["Warn"]}}), ("guard-missing",), "bound with Warn"),
+    Sickness("pods lend their addresses", lambda one: one.gone(
+        "validatingadmissionpolicy", "netreeve-pod-addresses"), ("guard-missing",),
+             "addresses of pods"),
     Sickness("rights of the controller gone", lambda one: one.gone(
         "role", "netreeve-control", "-n", NAMESPACE), ("right-missing",),
              "get secrets netreeve-stamp in netreeve"),

@@ -7,8 +7,15 @@ SERVICE = "netreeve-serve"
 CERTIFICATE = "netreeve-tls"
 GATE_CONFIG, GATE_CONFIG_KEY = "netreeve-config", "config.yaml"
 LEASE = "netreeve-control"
-EXCLUDED = "netreeve-excluded"
 NAMESPACE = "netreeve"
+
+GUARDS = {
+    "netreeve-excluded": "namespaces of a name that is never judged",
+    "netreeve-namespaces": "exemptions and baselines written through subresources of a Namespace",
+    "netreeve-pod-addresses": "addresses of pods that no node has reported",
+    "netreeve-revisions": "ControllerRevisions with the stamp of an exemption",
+}
+"""Our ValidatingAdmissionPolicies, and what each refuses."""
 
 REMOVE = (
     f"kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration {CONFIGURATION}"

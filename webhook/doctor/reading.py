@@ -144,7 +144,7 @@ class Look:
         self._lists.unread += refused
         return None if refused else answers
 
-    async def _guards(self) -> tuple[str, ...] | None:
+    async def _guards(self) -> Mapping[str, tuple[str, ...]] | None:
         """Of a policy that is missing, no binding does anything."""
         policies, bindings = await asyncio.gather(
             self._lists.all(path(HOOKS, "validatingadmissionpolicies"), views.Named),
@@ -152,9 +152,12 @@ class Look:
         )
         if policies is None or bindings is None:
             return None
-        known = {one.name for one in policies} & {names.EXCLUDED}
-        of = (one.spec for one in bindings if one.spec.policyName in known)
-        return tuple(action for spec in of for action in spec.validationActions or ())
+        found: dict[str, tuple[str, ...]] = {
+            one.name: () for one in policies if one.name in names.GUARDS
+        }
+        for spec in (one.spec for one in bindings if one.spec.policyName in found):
+            found[spec.policyName] += tuple(spec.validationActions or ())
+        return found
 
     async def _facts(self, config: GateConfig) -> Facts | None:
         with self._lists.part() as lists:

@@ -74,7 +74,8 @@ class Seen(NamedTuple):
     endpoints: of the Services of webhooks. certificate: PEM of the Secret, b"" where there is
     none. leaves: of our servers. config: what they run with; broken: why it cannot be read.
     leases: that of the controller, if there is one.
-    guards: what is done about namespaces with names that are never judged (validationActions).
+    guards: of our ValidatingAdmissionPolicies that are there, what is done about violations
+        (validationActions).
     facts: for CNI and DNS. proof: None where nothing could be sent.
     """
 
@@ -97,7 +98,7 @@ class Seen(NamedTuple):
     config: GateConfig | None
     broken: str
     rights: Mapping[Right, bool] | None
-    guards: tuple[str, ...] | None
+    guards: Mapping[str, tuple[str, ...]] | None
     facts: Facts | None
     proof: Proof | None
     unread: tuple[Unread, ...]
