@@ -11,8 +11,10 @@ MIB = 1024 * 1024
 class Limits:
     """Times are seconds.
 
-    head_bytes: request line and headers. headers: their number; in memory, the shortest take twenty
-        times their bytes, and the API server sends eight.
+    head_bytes: request line and headers, thirty times what the API server sends; they are held
+        several times, and of all connections there may be, 64 KiB each took 450 MB together.
+    headers: their number, where the API server sends eight; in memory, the shortest take twenty
+        times their bytes.
     body_bytes: the API server takes objects of 3 MiB, and an update carries two.
     buffered_bytes: of bodies that are not complete, and of reviews that wait for their turn or for
         the rights of their requester, over all peers.
@@ -29,7 +31,7 @@ class Limits:
         the last of them waits a tenth of a second.
     """
 
-    head_bytes: int = 64 * 1024
+    head_bytes: int = 16 * 1024
     headers: int = 100
     body_bytes: int = 7 * MIB
     buffered_bytes: int = 64 * MIB
