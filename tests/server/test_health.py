@@ -133,8 +133,9 @@ def test_buckets_are_in_seconds_and_reach_below_the_api_servers(
     assert all(0 < value < 60 for _, value in sums)
 
 
-def test_the_certificate_is_told(server: Running) -> None:
-    found = scrape(server)
+def test_the_certificate_is_told(directory: Path) -> None:
+    with running(directory) as server:
+        found = scrape(server)
     ((_, seconds),) = found["netreeve_certificate_expiry_seconds"]
     assert 29 * 86400 < seconds <= 30 * 86400
     assert found["netreeve_certificate_reloads_total"] == [({"result": "success"}, 1.0)]
