@@ -151,7 +151,8 @@ def test_it_sends_spans(rootfs: Path) -> None:
 
 
 def test_there_are_no_tools_in_it(rootfs: Path) -> None:
-    assert [one.name for one in (rootfs / "usr" / "bin").iterdir()] == ["python3"]
+    interpreter = Path(sys.executable).resolve().name  # which may be in /usr/bin itself
+    assert {one.name for one in (rootfs / "usr" / "bin").iterdir()} <= {"python3", interpreter}
     programs = {
         one.name.partition(".")[0].partition("-")[0]
         for one in rootfs.rglob("*")

@@ -147,7 +147,8 @@ def test_time_goes_on_within_a_second_and_beyond() -> None:
 
     times = [line["time"] for line in written(use)]
     assert times == sorted(times)
-    assert len(set(times)) > 100
+    assert len(set(times)) > 20  # not more where ten thousand lines are put within milliseconds
+    assert times[0][:19] < times[-1][:19]
 
 
 def _raise() -> None:
