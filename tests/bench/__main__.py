@@ -64,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         default=scaled(1000, 10_000),
         help="objects to audit, about (default: %(default)s; 0: measure no audit)",
     )
+    add(
+        "--idle",
+        type=_positive,
+        default=10,
+        help="seconds in which nothing is changed, after both (default: %(default)s)",
+    )
     add("--scenario", choices=names, nargs="+", default=names, help="(default: all)")
     add("--generator", choices=("wrk", load.GO_LOAD), help="(default: wrk where it is installed)")
     add("--json", type=Path, metavar="FILE", help="write every run there")
@@ -93,8 +99,8 @@ def _bench(options: argparse.Namespace) -> int:
         folder = Path(scratch)
         with servers.running(servers.NAMES, folder, own) as started:
             results = measure(plan, started, generator, folder, to_stderr)
-        adopted = _adopted(folder / "cluster", options.namespaces)
-        audited = _audited(options.stored)
+        adopted = _adopted(folder / "cluster", options.namespaces, options.idle)
+        audited = _audited(options.stored, options.idle)
     targets = list(report.targets(results, chosen))
     report.show(about, plan, results, targets)
     for one in (adopted, audited):
@@ -108,16 +114,16 @@ def _bench(options: argparse.Namespace) -> int:
     return int(options.fail_on_missed and not all(target.met for target in targets))
 
 
-def _adopted(folder: Path, count: int) -> Adopted | None:
+def _adopted(folder: Path, count: int, idle: int) -> Adopted | None:
     """The controller on a real control plane; it is not pinned, as the API server is not."""
     if count <= 0:
         return None
     to_stderr(f"{count} namespaces for the controller")
     with protected_cluster(folder) as protected:
-        return adopt(protected, protected.controller(), count, idle=10)
+        return adopt(protected, protected.controller(), count, idle=idle)
 
 
-def _audited(objects: int) -> Cost | None:
+def _audited(objects: int, idle: int) -> Cost | None:
     """Of an API server alone, so that nothing else changes what is stored."""
     namespaces = objects // PER_NAMESPACE
     if namespaces <= 0:
@@ -125,7 +131,7 @@ def _audited(objects: int) -> Cost | None:
     to_stderr(f"{namespaces * PER_NAMESPACE} objects to audit")
     with ControlPlane() as plane:
         seed(plane, namespaces)
-        return measure_audit(plane, namespaces * PER_NAMESPACE, idle=10)
+        return measure_audit(plane, namespaces * PER_NAMESPACE, idle=idle)
 
 
 if __name__ == "__main__":

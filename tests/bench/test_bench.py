@@ -115,7 +115,7 @@ def test_the_profile_names_every_stage_and_policy(capsys: pytest.CaptureFixture[
 def test_the_whole_benchmark_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bench.json"
     small = ["--rounds", "1", "--connections", "2", "--scenario", "service", "--namespaces", "5"]
-    small += ["--stored", "50"]
+    small += ["--stored", "50", "--idle", "3"]
     assert main([*small, "--generator", load.GO_LOAD, "--json", str(file)]) == 0
     written = json.loads(file.read_text())
     assert [run["server"] for run in written["runs"]] == list(NAMES)
