@@ -93,6 +93,7 @@ def test_a_peer_that_accepts_and_never_answers(tmp_path: Path, scheme: str) -> N
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("says", "failure"),
     [

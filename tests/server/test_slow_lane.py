@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 
+import pytest
+
 from tests.admission.test_costly_objects import COSTLY
 from tests.controlplane.wait import wait_for
 from tests.server.clients import TIMEOUT, Client, review
@@ -21,6 +23,7 @@ COSTS = review(SLOW, oldObject=SLOW, operation="UPDATE", resource=POLICIES, kind
 PEERS = 12
 
 
+@pytest.mark.slow
 def test_others_are_answered_between_costly_ones(directory: Path) -> None:
     answered: list[str] = []
     ended = threading.Event()
